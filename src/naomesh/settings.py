@@ -29,9 +29,7 @@ class HomeSettings(BaseSettings):
         default_factory=lambda: Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "naomesh",
         description="Folder of the Onion's state: databases, objects, workspaces, logs.",
     )
-    database_url: str = Field(
-        default="", description="SQLAlchemy URL of our own tables. Empty: SQLite in the home."
-    )
+    database_url: str = Field(default="", description="SQLAlchemy URL of our own tables. Empty: SQLite in the home.")
 
 
 class OrionSettings(BaseSettings):
@@ -49,7 +47,9 @@ class WorkerSettings(BaseSettings):
     model_config = _config("NAOMESH_WORKER_")
 
     slots: int = Field(default=1, ge=1, le=1000, description="Jobs that this worker runs at the same time.")
-    lease_s: float = Field(default=30.0, gt=0, description="How long a job stays with a worker that says nothing, in s.")
+    lease_s: float = Field(
+        default=30.0, gt=0, description="How long a job stays with a worker that says nothing, in s."
+    )
     poll_s: float = Field(default=0.25, gt=0, description="How often the worker looks for work, in s.")
 
 
@@ -97,7 +97,9 @@ class EnergySettings(BaseSettings):
     trace_loop: bool = Field(default=False, description="Start the trace again when it has ended.")
     latitude: float = Field(default=47.2184, ge=-90, le=90, description="Latitude of the panels (Nantes).")
     longitude: float = Field(default=-1.5536, ge=-180, le=180, description="Longitude of the panels (Nantes).")
-    tilt_deg: float = Field(default=35.0, ge=0, le=90, description="Tilt of the panels from the horizontal, in degrees.")
+    tilt_deg: float = Field(
+        default=35.0, ge=0, le=90, description="Tilt of the panels from the horizontal, in degrees."
+    )
     azimuth_deg: float = Field(default=180.0, ge=0, le=360, description="Where the panels look: 180 is south.")
     peak_w: float = Field(default=4200.0, gt=0, description="Peak power of the panels, in W.")
     timeout_s: float = Field(default=5.0, gt=0, description="How long one reading may take, in s.")
@@ -128,10 +130,15 @@ class PolicySettings(BaseSettings):
     min_run_s: float = Field(default=300.0, ge=0, description="A job that started is not paused before, in s.")
     min_pause_s: float = Field(default=300.0, ge=0, description="A job that was paused does not go on before, in s.")
     min_left_s: float = Field(default=900.0, ge=0, description="A job with less left is not paused, in s.")
+    min_slack_s: float = Field(
+        default=3600.0, ge=0, description="No pause when the deadline guard would end it within this time, in s."
+    )
     guard_margin: float = Field(
         default=1.5, ge=1, description="The deadline guard takes this many times the estimate for the time left."
     )
-    guard_early_s: float = Field(default=600.0, ge=0, description="The deadline guard starts a job this much early, in s.")
+    guard_early_s: float = Field(
+        default=600.0, ge=0, description="The deadline guard starts a job this much early, in s."
+    )
 
 
 class Settings:

@@ -75,9 +75,13 @@ class Rules:
     max_reading_age_s: float = 300.0
     max_clock_skew_s: float = 60.0
     absurd_power_w: float = 10_000_000.0
+    night_offset_w: float = 50.0
+    """Inverters read a little below zero at night: down to minus this many W is 0, anything lower is nonsense."""
     min_run_s: float = 300.0
     min_pause_s: float = 300.0
     min_left_s: float = 900.0
+    min_slack_s: float = 3600.0
+    """No pause when the deadline guard would end it sooner: a job that the guard started would stop and go."""
     guard_margin: float = 1.5
     guard_early_s: float = 600.0
 
