@@ -25,7 +25,7 @@ class EnergySource(ABC):
         :raises EnergyError: the source cannot say (`source-silent`, `source-nonsense`).
         """
 
-    def outlook(self, now: datetime) -> list[tuple[datetime, float]]:
+    def outlook(self, now: datetime) -> list[tuple[datetime, float]]:  # noqa: ARG002 - for those who know more
         """Expected production of the next 24 h or so: (aware UTC, W) in order of time; empty where it knows none.
         It is for the sentence "expected to start at ..." alone; the decision never sees it."""
         return []
