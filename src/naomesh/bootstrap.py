@@ -57,7 +57,7 @@ class Onion:
         """Where nodes come from."""
         from naomesh.nodes import build
 
-        return build(self.settings, self.home)
+        return build(self.settings, self.home.root)
 
     def engine(self, name: str | None = None) -> Engine:
         """The engine with that name, or the one of the settings."""

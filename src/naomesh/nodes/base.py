@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from naomesh.engines.base import Command, NodeFiles, Outcome
 from naomesh.storage.objects import ObjectStore
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What one node offers a job: threads, memory and free disk in bytes."""
+
+    threads: int
+    memory_bytes: int
+    disk_bytes: int
 
 
 class Node(ABC):
@@ -45,6 +55,10 @@ class NodeProvider(ABC):
     @abstractmethod
     def acquire(self, job_id: str) -> Node:
         """A node for the job, with an empty workspace; whatever an earlier life of the job left on it is removed."""
+
+    @abstractmethod
+    def capacity(self) -> Capacity:
+        """What a node of this provider offers, as far as it is known before one is acquired."""
 
     @abstractmethod
     def release(self, job_id: str) -> None:

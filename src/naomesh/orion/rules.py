@@ -18,7 +18,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
 
 from prefect.server.orchestration.core_policy import CoreFlowPolicy, PreventPendingTransitions
@@ -58,7 +58,7 @@ class Asking(FlowRunOrchestrationRule):
 
 def parked(reason: str) -> State:
     """The one parked state."""
-    far: datetime = now("UTC") + timedelta(seconds=FAR)
+    far: Any = now("UTC") + timedelta(seconds=FAR)
     return Scheduled(name=AWAITING_SUN, message=reason, scheduled_time=far)
 
 
@@ -165,6 +165,6 @@ class GreenFlowPolicy(CoreFlowPolicy):
     @staticmethod
     def priority() -> Any:
         """Prefect's rules in their order, ours after PreventPendingTransitions."""
-        rules = list(CoreFlowPolicy.priority())
+        rules: list[Any] = list(CoreFlowPolicy.priority())
         place = rules.index(PreventPendingTransitions) + 1
         return [*rules[:place], *RULES, *rules[place:]]

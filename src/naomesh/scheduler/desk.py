@@ -15,7 +15,6 @@ from naomesh.errors import JobError, UsageError
 from naomesh.jobs.job import Job, results_prefix, uploads_prefix
 from naomesh.jobs.request import JobRequest, Politic, valid_job_id
 from naomesh.jobs.states import ENDED, JobState
-from naomesh.nodes.local import capacity
 from naomesh.orion.gate import Gate, cancel_job
 from naomesh.orion.situation import rules
 from naomesh.policy.model import Start, Wait
@@ -84,12 +83,12 @@ def estimated(onion: Onion, politic: Politic, photos: int, megapixels: float) ->
     :raises ResourceError: this machine is too small for it.
     """
     engine = onion.engine()
-    room = capacity(onion.settings, onion.home)
+    room = onion.nodes.capacity()
     task = StepTask(politic.quality, photos, megapixels, threads=room.threads, memory_bytes=room.memory_bytes)
     with onion.database.read() as connection:
         history = steps.measured(connection, engine.name)
     found = estimate.estimate(engine, task, history)
-    estimate.require_room(found, memory_bytes=room.memory_bytes, disk_bytes=room.disk_bytes)
+    estimate.require_resources(found, task, memory_bytes=room.memory_bytes, disk_bytes=room.disk_bytes)
     return found
 
 

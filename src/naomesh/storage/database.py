@@ -47,9 +47,12 @@ class Database:
 
         :raises StorageError: the database is away, read-only, damaged or full.
         """
-        with self._translated(), self._engine.connect() as connection:
-            with connection.execution_options(naomesh_write=True).begin():
-                yield connection
+        with (
+            self._translated(),
+            self._engine.connect() as connection,
+            connection.execution_options(naomesh_write=True).begin(),
+        ):
+            yield connection
 
     def serialize(self, connection: Connection) -> None:
         """Let no other such block of this database run until the transaction ends (SQLite's writes never do)."""

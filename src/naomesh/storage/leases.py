@@ -25,7 +25,7 @@ def take(connection: Connection, job_id: str, worker: str, *, now: datetime, lea
     )
     if taken.rowcount == 0:
         return None
-    return connection.execute(select(jobs.c.lease_token).where(jobs.c.job_id == job_id)).scalar_one()
+    return int(connection.execute(select(jobs.c.lease_token).where(jobs.c.job_id == job_id)).scalar_one())
 
 
 def renew(connection: Connection, worker: str, job_ids: list[str], *, now: datetime, lease_s: float) -> None:

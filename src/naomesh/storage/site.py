@@ -12,6 +12,8 @@ from naomesh.policy.model import Reading, Signals
 from naomesh.storage.tables import readings, workers
 
 NO_SOURCE = "none"
+SAMPLE_HOLDS_S = 60.0
+"""A sample of the production holds until the next one, but no longer than this: six samples were then missed."""
 WORKER_GONE_S = 15.0
 """A worker that was not seen for so long offers no slots."""
 

@@ -86,6 +86,16 @@ def of_job(connection: Connection, job_id: str) -> list[StepRun]:
     return [_step_run(row) for row in connection.execute(query).mappings()]
 
 
+def overlapping(connection: Connection, job_id: str, start: datetime, end: datetime) -> list[StepRun]:
+    """The runs of other jobs' steps that went on at some time between `start` and `end`."""
+    query = select(step_runs).where(
+        step_runs.c.job_id != job_id,
+        step_runs.c.started_at < end,
+        step_runs.c.ended_at.is_(None) | (step_runs.c.ended_at > start),
+    )
+    return [_step_run(row) for row in connection.execute(query).mappings()]
+
+
 def done_numbers(connection: Connection, job_id: str) -> set[int]:
     """The steps whose checkpoint is stored."""
     query = select(step_runs.c.number).where(step_runs.c.job_id == job_id, step_runs.c.outcome == DONE)

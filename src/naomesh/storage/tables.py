@@ -33,7 +33,7 @@ class UtcTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=False)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Refuse a naive time, keep the rest in UTC."""
         if value is None:
             return None
@@ -41,7 +41,7 @@ class UtcTime(TypeDecorator[datetime]):
             raise ValueError(f"a naive time: {value!r}")
         return value.astimezone(UTC).replace(tzinfo=None)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Say that it is UTC."""
         return None if value is None else value.replace(tzinfo=UTC)
 
