@@ -112,7 +112,6 @@ figures = st.one_of(st.floats(), st.floats(min_value=1e-3, max_value=1e5))
 sizes = st.integers(min_value=-(10**20), max_value=10**20)
 absurd = st.builds(
     Measured,
-    StepEstimate,
     engine=st.sampled_from(["plain", "other"]),
     step=st.integers(-1, 99),
     quality=st.sampled_from(Quality),

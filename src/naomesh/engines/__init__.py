@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from naomesh.errors import UsageError
 
@@ -11,29 +11,48 @@ if TYPE_CHECKING:
     from naomesh.engines.base import Engine
     from naomesh.settings import EngineSettings
 
-NAMES = {
-    "pocket": "naomesh.engines.pocket",
-    "openmvg_openmvs": "naomesh.engines.openmvg_openmvs",
-}
-"""What users choose from: name, and the module whose `build(settings)` makes the engine."""
-
-FAKES = {
-    "nothing": "naomesh.testing.engines",
-    "scripted": "naomesh.testing.engines",
-}
-"""Engines for tests and measurements."""
-
 
 def build(settings: EngineSettings) -> Engine:
-    """The engine that the settings name. Its module is imported only now: engines are heavy.
+    """The engine that the settings name. Its module is imported only now.
 
     :raises UsageError: nobody knows an engine of that name (`unknown-engine`).
     """
-    module = NAMES.get(settings.name) or FAKES.get(settings.name)
-    if module is None:
+    builder = ENGINES.get(settings.name) or FAKES.get(settings.name)
+    if builder is None:
         raise UsageError(
             f"there is no engine named {settings.name!r}.",
-            mend=f"Set NAOMESH_ENGINE_NAME to one of: {', '.join(NAMES)}.",
+            mend=f"Set NAOMESH_ENGINE_NAME to one of: {', '.join(ENGINES)}.",
             code="unknown-engine",
         )
-    return cast("Engine", import_module(module).build(settings))
+    return builder(settings)
+
+
+def _pocket(_: EngineSettings) -> Engine:
+    from naomesh.engines.pocket.engine import PocketEngine
+
+    return PocketEngine()
+
+
+def _openmvg_openmvs(settings: EngineSettings) -> Engine:
+    from naomesh.engines.openmvg_openmvs.engine import OpenmvgOpenmvsEngine
+
+    return OpenmvgOpenmvsEngine(settings.mvgmvs_command)
+
+
+def _nothing(_: EngineSettings) -> Engine:
+    from naomesh.testing.engines import NothingEngine
+
+    return NothingEngine()
+
+
+def _scripted(_: EngineSettings) -> Engine:
+    from naomesh.testing.engines import ScriptedEngine
+
+    return ScriptedEngine()
+
+
+ENGINES: dict[str, Callable[[EngineSettings], Engine]] = {"pocket": _pocket, "openmvg_openmvs": _openmvg_openmvs}
+"""What users choose from."""
+
+FAKES: dict[str, Callable[[EngineSettings], Engine]] = {"nothing": _nothing, "scripted": _scripted}
+"""Engines for tests and measurements, which no message names."""

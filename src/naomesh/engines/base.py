@@ -11,6 +11,7 @@ commands and outputs are relative to the job's workspace on the node, in which t
 
 from __future__ import annotations
 
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -97,6 +98,11 @@ class NodeFiles(ABC):
     def glob(self, pattern: str) -> list[str]:
         """The files that match, in order of name. `**` is understood."""
 
+    def which(self, program: str) -> str | None:
+        """Where the node finds a program on its PATH, None where it does not. A node that is not this machine looks
+        for itself."""
+        return shutil.which(program)
+
 
 class Engine(ABC):
     """A photogrammetry engine, chosen by name in the settings (`naomesh.engines.build`)."""
@@ -125,7 +131,7 @@ class Engine(ABC):
     def nominal(self, step: Step, task: StepTask) -> Cost:
         """The cost to expect where nothing was measured yet, on two cores of 2023."""
 
-    def missing(self, files: NodeFiles) -> str:
+    def missing(self, files: NodeFiles) -> str:  # noqa: ARG002 - an engine of wheels alone never lacks anything
         """What the node lacks to run this engine, in words; empty when nothing is missing."""
         return ""
 

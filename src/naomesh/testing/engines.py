@@ -13,7 +13,6 @@ from typing import Any
 from naomesh.engines.base import Command, Cost, Engine, Facts, NodeFiles, Outcome, Progress, Step, StepTask
 from naomesh.engines.openmvg_openmvs.failures import failed, starved
 from naomesh.errors import UsageError
-from naomesh.settings import EngineSettings
 
 SCRIPT = "NAOMESH_SCRIPTED_ENGINE"
 """Names the file with the script of the scripted engine, or holds the script itself (JSON)."""
@@ -70,7 +69,7 @@ class ScriptedEngine(Engine):
 
     name = "scripted"
     steps = tuple(
-        Step(number, name, title, (f"scripted/{number}.done", f"scripted/{number}/**")) for number, name, title in ROWS
+        Step(number, name, title, (f"scripted/{number}.done", f"scripted/{number}/*")) for number, name, title in ROWS
     )
 
     def command(self, step: Step, task: StepTask) -> Command:
@@ -108,8 +107,3 @@ def read_script() -> dict[str, Any]:
     if not isinstance(script, dict):
         raise UsageError(f"the script in {SCRIPT} is not a JSON object.", mend="Map step numbers to actions.")
     return script
-
-
-def build(settings: EngineSettings) -> Engine:
-    """The fake engine that the settings name."""
-    return {"nothing": NothingEngine, "scripted": ScriptedEngine}[settings.name]()

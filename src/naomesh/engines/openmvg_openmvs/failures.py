@@ -24,7 +24,7 @@ _NOISE = re.compile(
       | \]\ +(OpenMVS|Build\ date|CPU|RAM|OS|Disk|SSE|Command\ line)\b
       | neato:\ not\ found                                      # openMVG draws a graph nobody needs
       | ^\W*--\w                                                # openMVG repeats its options
-      | ^\#\ Pipeline\ end | ^Cmd:
+      | ^\#\ Pipeline\ end | ^Cmd: | ^\+\                       # what starts programs repeats their words
     """,
     re.VERBOSE,
 )
