@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -38,6 +38,10 @@ class Supervisor:
     onion: Onion
     roles: Sequence[str] = ROLES
     on_event: Callable[[str], None] = lambda _line: None
+    port: int | None = None
+    """Where Orion listens: 0 takes a free port, None the one of the settings."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What the roles find in their environment beside what this process has in its own."""
     url: str = ""
     _children: list[_Child] = field(default_factory=list)
     _socket: socket.socket | None = None
@@ -59,7 +63,8 @@ class Supervisor:
         self._lock = self.onion.home.lock()
         self.onion.open()
         if "orion" in self.roles:
-            self._socket = _listen(self.onion.settings.orion.host, self.onion.settings.orion.port)
+            settings = self.onion.settings.orion
+            self._socket = _listen(settings.host, settings.port if self.port is None else self.port)
             host, port = self._socket.getsockname()[:2]
             self.url = f"http://{host}:{port}/api"
             self.onion.home.announce(orion=self.url)
@@ -109,6 +114,10 @@ class Supervisor:
                 child.process = self._spawn(child.role)
                 child.started, child.restart_at = now, None
 
+    def pids(self) -> dict[str, int]:
+        """The process of each role."""
+        return {child.role: child.process.pid for child in self._children}
+
     def stop(self) -> None:
         """Stop the roles, the worker first: it parks what runs."""
         for child in reversed(self._children):
@@ -122,7 +131,7 @@ class Supervisor:
             self._lock = None
 
     def _spawn(self, role: str) -> subprocess.Popen[bytes]:
-        environment = self.onion.environment() | {"PREFECT_API_URL": self.url}
+        environment = self.onion.environment() | dict(self.environment) | {"PREFECT_API_URL": self.url}
         files = [self._socket.fileno()] if role == "orion" and self._socket is not None else []
         module = {"orion": "naomesh.orion", "worker": "naomesh.scheduler"}[role]
         with self.onion.home.role_log(role).open("ab") as log:
@@ -134,7 +143,7 @@ class Supervisor:
                 env=environment,
                 pass_fds=files,
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops the roles in order
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - no threads here when roles are started
+                preexec_fn=_die_with_parent,
             )
 
 

@@ -12,6 +12,7 @@ commands and outputs are relative to the job's workspace on the node, in which t
 from __future__ import annotations
 
 import shutil
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -130,6 +131,10 @@ class Engine(ABC):
     @abstractmethod
     def nominal(self, step: Step, task: StepTask) -> Cost:
         """The cost to expect where nothing was measured yet, on two cores of 2023."""
+
+    def export(self) -> Command:
+        """The program that turns what the last step wrote into `results/`."""
+        return Command((sys.executable, "-m", "naomesh.engines.export"))
 
     def missing(self, files: NodeFiles) -> str:  # noqa: ARG002 - an engine of wheels alone never lacks anything
         """What the node lacks to run this engine, in words; empty when nothing is missing."""

@@ -70,8 +70,7 @@ def store(session: JobSession, node: Node) -> None:
     """Turn what the engine made into what the user gets, and finish the job."""
     job, objects = session.job, session.onion.store
     with session.step(STORING, STORE, node.name) as record:
-        command = Command((sys.executable, "-m", "naomesh.engines.export"))
-        _run(session, node, command, STORING, STORE, record)
+        _run(session, node, session.engine.export(), STORING, STORE, record)
         prefix = results_prefix(job.pictures_obj_key)
         objects.delete(prefix)
         for path in node.files.glob("results/**"):

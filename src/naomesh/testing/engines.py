@@ -54,6 +54,10 @@ class NothingEngine(Engine):
             raise failed(step, outcome, "failed")
         return {}
 
+    def export(self) -> Command:
+        """Nothing is stored."""
+        return Command(("true",))
+
     def nominal(self, step: Step, task: StepTask) -> Cost:
         """A hundredth of a second and a megabyte."""
         return Cost(0.01, 1_000_000, 0)
@@ -92,6 +96,10 @@ class ScriptedEngine(Engine):
         if outcome.exit_code or files.size(f"scripted/{step.number}.done") is None:
             raise failed(step, outcome, "failed")
         return dict(read_script().get("facts", {}).get(str(step.number), {}))
+
+    def export(self) -> Command:
+        """The files under `scripted/` are the results."""
+        return Command(("cp", "-r", "scripted", "results"))
 
     def nominal(self, step: Step, task: StepTask) -> Cost:
         """What the script says, else one second and 20 MB."""
