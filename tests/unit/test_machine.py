@@ -66,7 +66,7 @@ def test_no_memory_limit(tmp_path, files):
 )
 def test_cores(tmp_path, monkeypatch, files, expected):
     """Cores are what the affinity allows, or fewer where a group grants less time than theirs; never none."""
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     assert machine.cores(tree(tmp_path, {"proc/self/cgroup": V2, **files})) == expected
 
 

@@ -149,8 +149,8 @@ class Splitter:
         """The lines that `chunk` completes. A carriage return completes one as well: so programs renew a line."""
         if self._after_return:
             chunk = chunk.removeprefix(b"\n")
-        self._after_return = chunk.endswith(b"\r")
         lines = (self._open + chunk).splitlines(keepends=True)
+        self._after_return = bool(lines) and lines[-1].endswith(b"\r") and lines[-1] != b"\r"
         self._open = lines.pop() if lines and not lines[-1].endswith((b"\n", b"\r")) else b""
         for line in lines:
             if line != b"\r":
