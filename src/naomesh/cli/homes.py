@@ -1,0 +1,48 @@
+"""The Onion that a command talks to, when it is only to be looked at: nothing is created by looking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from naomesh.bootstrap import Onion
+from naomesh.errors import JobError, OnionError
+from naomesh.jobs.job import Job
+from naomesh.storage import jobs
+
+NO_ONION = "no-onion"
+
+
+def exists(onion: Onion) -> bool:
+    """Whether this Onion has a database yet. (One on a server is always asked: it says so itself.)"""
+    return not onion.database.sqlite or Path(onion.database.url.removeprefix("sqlite:///")).is_file()
+
+
+def running() -> Onion:
+    """The Onion of the settings, which must be running.
+
+    :raises OnionError: it is not (`no-onion`).
+    """
+    onion = Onion.configured()
+    if not onion.home.in_use():
+        raise OnionError(
+            f"no Onion is running on {onion.home.root}.",
+            mend="Start one with `naomesh up`, or compute without one: naomesh run PHOTOS -o OUT",
+            code=NO_ONION,
+        )
+    return onion
+
+
+def with_job(job_id: str) -> tuple[Onion, Job]:
+    """The Onion of the settings, running or not, and one of its jobs.
+
+    :raises JobError: there is no such job (`no-job`).
+    """
+    onion = Onion.configured()
+    if not exists(onion):
+        raise JobError(
+            f"there is no job {job_id!r}: nothing was ever submitted to {onion.home.root}.",
+            mend="Is NAOMESH_HOME the folder of the Onion that you mean?",
+            code="no-job",
+        )
+    with onion.database.read() as connection:
+        return onion, jobs.get(connection, job_id)

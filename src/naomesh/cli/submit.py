@@ -1,0 +1,41 @@
+"""`naomesh submit`: a job for the Onion that is running."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from naomesh.cli.options import Deadline, job_options, json_option, photos_argument
+
+
+@click.command("submit")
+@photos_argument
+@job_options
+@click.option("--job-id", help="An id of your own: letters, digits, dots, dashes, underscores.")
+@click.option("--wait", is_flag=True, help="Follow the job until it has ended.")
+@json_option
+def command(
+    photos: Path, energy: str, quality: str, deadline: Deadline, job_id: str | None, wait: bool, as_json: bool
+) -> None:
+    """PHOTOS is a folder; its photos are copied, so it is free afterwards. The Onion is the one on NAOMESH_HOME."""
+    from naomesh.cli import homes
+    from naomesh.cli.follow import say
+    from naomesh.cli.intake import look_at
+    from naomesh.cli.output import print_json
+    from naomesh.scheduler import desk
+
+    onion = homes.running()
+    found = look_at(onion, photos, energy, quality, deadline)
+    for line in found.lines():
+        say(line, as_json=True)
+    job = desk.submit(onion, found.survey, found.politic, found.deadline, job_id=job_id)
+    if wait:
+        from naomesh.cli.watch import watch
+
+        watch(onion, job.job_id, as_json=as_json)
+    elif as_json:
+        print_json({"job_id": job.job_id, "state": job.status, "deadline": job.deadline} | found.facts())
+    else:
+        click.echo(job.job_id)
+        say(f"taken; follow it with: naomesh watch {job.job_id}", as_json=True)
