@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import struct
+import warnings
 from dataclasses import dataclass
 
 from PIL import Image
+
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # malformed EXIF is no news to the user
 
 MAKE, MODEL, ORIENTATION = 271, 272, 274
 FOCAL_MM, FOCAL_35MM = 37386, 41989

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -16,7 +15,7 @@ from PIL import Image
 
 from naomesh.engines.photos.exif import read_exif
 from naomesh.engines.photos.report import LeftOut, Photo, PhotoReport, Survey, UsedPhoto
-from naomesh.engines.photos.survey import UnusableError, look_over, opened, require_enough
+from naomesh.engines.photos.survey import UnusableError, look_over, opened, require_enough, turn
 
 UPLOADS, PHOTOS, REPORT = "uploads", "photos", "photos.json"
 JPEG_QUALITY = 96
@@ -30,9 +29,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_LARGE_MEGAPIXELS = 24.0
-"""From here on pictures are converted one at a time, so that memory stays bounded."""
-_SENSOR_BITS = (8, 10, 12, 14, 16, 24, 32)
+_SENSOR_BITS = (8, 10, 12, 14, 16, 24, 31, 32)
 
 OnProgress = Callable[[int, int], None]
 
@@ -51,13 +48,11 @@ def prepare(workspace: Path, threads: int, on_progress: OnProgress) -> PhotoRepo
         uploads, lambda path: unquote(path.name), threads=threads, on_photo=lambda done, of: on_progress(done, 2 * of)
     )
     require_enough(found)
-    large = threading.Lock()
     done = [left.name for left in found.left_out]
 
     def convert_one(photo: Photo, part: Path) -> LeftOut | None:
         try:
-            alone = photo.megapixels > _LARGE_MEGAPIXELS and not photo.plain
-            with large if alone else nullcontext():
+            with nullcontext() if photo.plain else turn(photo.megapixels):
                 _convert(photo, part)
         except UnusableError as unusable:
             return LeftOut(photo.name, str(unusable), photo.path, unusable.code)

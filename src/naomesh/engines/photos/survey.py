@@ -7,11 +7,12 @@ import hashlib
 import os
 import stat
 import struct
+import threading
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -30,11 +31,14 @@ _FOREIGN = dict.fromkeys((".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf"
     suffix: f"{suffix[1:].upper()} files are not read; convert it to JPEG first" for suffix in (".heic", ".heif")
 }
 """Photographs that we say no to by name: Pillow reads none of them, or only their thumbnail."""
-_FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "JPEG2000")
+_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "JPEG2000")
 """What is opened at all; not those that start a program or hold drawings."""
 _TOO_LARGE = "photos-too-large"
 _BROKEN = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
 """What Pillow raises on damaged files, beside its own errors."""
+_LARGE_MEGAPIXELS = 24.0
+_LARGE = threading.Lock()
+"""Large pictures are decoded one at a time, so that memory stays bounded."""
 _ABOUT_TWO_THIRDS = "Take at least 20 that go around the thing, each sharing about two thirds with its neighbours."
 
 OnPhoto = Callable[[int, int], None]
@@ -134,6 +138,11 @@ def opened(path: Path) -> Iterator[Image.Image]:
         raise UnusableError(_words(error)) from None
 
 
+def turn(megapixels: float) -> AbstractContextManager[object]:
+    """What to hold while a picture of that size is decoded whole."""
+    return _LARGE if megapixels > _LARGE_MEGAPIXELS else nullcontext()
+
+
 def _candidates(folder: Path) -> list[Path]:
     mend = "Give the folder that holds the photographs."
     Image.MAX_IMAGE_PIXELS = None  # the limit is ours, with words of ours
@@ -190,11 +199,11 @@ def _look_at(path: Path, name: str) -> Photo:
         exif = read_exif(image)
         width, height, kind, mode = image.width, image.height, image.format, image.mode
         if kind in ("JPEG", "MPO"):
-            image.draft(mode, (width // 8, height // 8))
-        if kind == "PNG":
-            image.verify()
-        else:
+            image.draft(mode, (max(1, width // 8), max(1, height // 8)))
             image.load()
+        else:
+            with turn(width * height / 1e6):
+                image.load()
     if exif.orientation > 4:
         width, height = height, width
     plain = kind in ("JPEG", "MPO") and mode == "RGB" and exif.orientation == 1
