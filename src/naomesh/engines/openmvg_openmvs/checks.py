@@ -96,7 +96,9 @@ class _Step:
 
     def listing(self) -> tuple[list[dict[str, Any]], int]:
         """The views of openMVG's image listing, in order of their number, and how many cameras it tells apart."""
-        size = self.require(steps.LISTING)
+        size = self.files.size(steps.LISTING)
+        if not size:
+            raise self.failed(f"has no list of photos in {steps.LISTING}")
         try:
             listed = json.loads(self.files.read(steps.LISTING, size))
             views = [view["value"]["ptr_wrapper"]["data"] for view in listed["views"]]
@@ -120,6 +122,7 @@ def _listing(at: _Step) -> Facts:
     photos = [PurePosixPath(path).name for path in at.files.glob("photos/*")]
     if len(photos) < FEWEST_PHOTOS:
         raise _too_few(len(photos))
+    at.require(steps.LISTING)
     views, cameras = at.listing()
     used = {str(view["filename"]) for view in views}
     left_out = at.given(sorted(set(photos) - used))
