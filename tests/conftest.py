@@ -6,11 +6,14 @@ and is an error where CI=true: there, everything that the tests need is installe
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -108,6 +111,23 @@ def project_root() -> Path:
 def shared_data() -> Path:
     """The shared data folder; the tests that take it carry the marker `shared`."""
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def validate_gltf() -> Callable[[Path], dict[str, Any]]:
+    """Khronos's own validator: its report on a model, in which `issues.numErrors` counts the errors."""
+    folder = ROOT / "tests" / "gltf"
+    if not (folder / "node_modules").is_dir():
+        if shutil.which("npm") is None:
+            pytest.skip("the glTF validator needs node and npm: install them")
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, check=True, capture_output=True)
+
+    def validate(model: Path) -> dict[str, Any]:
+        command = ["node", folder / "validate.js", model]
+        report: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+        return report
+
+    return validate
 
 
 @pytest.fixture

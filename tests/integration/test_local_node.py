@@ -386,7 +386,8 @@ class TestFiles:
         assert node.files.size("none") is None
         assert node.files.read("x/y/c.txt", 3) == b"x/y"
         assert node.files.glob("*") == ["a.txt", "b.txt"]
-        assert node.files.glob("**/*.txt") == ["a.txt", "b.txt", "x/y/c.txt"]
+        for pattern in ("**/*.txt", "**"):
+            assert node.files.glob(pattern) == ["a.txt", "b.txt", "x/y/c.txt"]
         with pytest.raises(StorageError):
             node.files.read("none")
 

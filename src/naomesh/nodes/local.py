@@ -57,6 +57,8 @@ class LocalFiles(NodeFiles):
     def glob(self, pattern: str) -> list[str]:
         """The files that match, in order of name. `**` is understood."""
         self.path(pattern)
+        if pattern.endswith("**"):  # before Python 3.13 this means folders alone
+            pattern += "/*"
         return sorted(path.relative_to(self.root).as_posix() for path in self.root.glob(pattern) if path.is_file())
 
     def path(self, path: str) -> Path:
