@@ -29,8 +29,9 @@ Points = tuple[tuple[datetime, float], ...]
 class Sampler:
     """Asks `source` each `interval_s` (the source's own when None), waiting at most `timeout_s` for an answer.
 
-    `on_sample` gets the good reading of each round, or None and the problem in words. The clocks can be replaced:
-    `clock` gives aware UTC, `monotonic` seconds.
+    `on_sample` gets, after each round, the last good reading (None while there was none; its age is the policy's
+    business, so that one failed round changes nothing) and the round's problem, empty when there was none. The clocks
+    can be replaced: `clock` gives aware UTC, `monotonic` seconds.
     """
 
     def __init__(
@@ -68,6 +69,11 @@ class Sampler:
     def problem(self) -> str:
         """What is wrong with the source now, in words; empty when nothing is."""
         return self._problem
+
+    @property
+    def outlook(self) -> Points:
+        """What the source expected when it last answered."""
+        return self._outlook
 
     def age_s(self) -> float | None:
         """The age of the last good reading, in s; None where there is none."""
@@ -135,7 +141,7 @@ class Sampler:
                 log.info("energy source %s answers again", self.source.name)
             self._logged = kind
         if self._on_sample is not None and not self._stop.is_set():
-            self._on_sample(reading, problem)
+            self._on_sample(self._last, problem)
 
 
 class _Read:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from naomesh.policy.gate import Gate
-from naomesh.policy.guard import urgency
 from naomesh.policy.model import Continue, Fleet, JobView, Pause, Rules, Signals, Start, Wait
 
 
@@ -30,14 +29,14 @@ def at_boundary(signals: Signals, fleet: Fleet, job: JobView, rules: Rules) -> C
 
 
 def choose(signals: Signals, fleet: Fleet, rules: Rules) -> list[tuple[JobView, Start]]:
-    """Of `fleet.waiting` those to wake now: bypass first, then what is due, then the nearest deadline.
+    """Of `fleet.waiting` those to wake now: bypass first, then what is due, then the rest by their deadlines.
 
     Each grant is taken out of the surplus and of the free slots before the next is looked at, as if the jobs had
     asked `decide` one after the other in that order. O(n log n) in the number of waiting jobs.
     """
     gate = Gate(signals, fleet, rules)
     chosen = []
-    for job in sorted(fleet.waiting, key=lambda job: (job.green, job.green and not gate.due(job), urgency(job))):
+    for job in gate.queue():
         if gate.free < 1:
             break
         start = gate.start_of(job)

@@ -40,6 +40,8 @@ class Gate:
             return Start("bypass: starts at once, sun or not")
         if not self._signals.configured:
             return Start("no energy source is configured, so nothing can be green: starts at once, on grid power")
+        if self._plan.due_before(job) >= self.free:
+            return None
         if self._plan.due(job):
             deadline = self._clock(job.deadline.timestamp())
             work = words.span(job.left_s)
@@ -52,12 +54,13 @@ class Gate:
         )
 
     def ask_to_go_on(self, job: JobView) -> Continue | Pause:
-        """May the running job take its next step? The job stands in ``fleet.waiting`` here, not in ``running``."""
+        """May the running job take its next step? The job stands in ``fleet.waiting`` here, not in ``running``: the
+        plan is what it would be if the job were parked."""
         if not job.green:
             return Continue("bypass: never pauses for the sun")
         if not self._signals.configured:
             return Continue("no energy source is configured, so nothing waits for the sun")
-        missing = self._why_pause(job)
+        missing = self._why_pause(job) or self._pressing(job)
         if not missing:
             return Continue(f"{words.watts(self._production_w or 0.0)} of sun carry it")
         keep = self._why_not_pause(job)
@@ -66,9 +69,10 @@ class Gate:
         expected = self._expected(job, self._now_s + self._rules.min_pause_s)
         return Pause(missing + self._hope(expected, job), expected)
 
-    def due(self, job: JobView) -> bool:
-        """Whether the deadline guard wants the job to run now."""
-        return self._plan.due(job)
+    def queue(self) -> list[JobView]:
+        """All that waits, in the order in which it is to be asked: bypass, then what is due, then by deadline."""
+        first, rest = self._plan.in_turn()
+        return first + sorted(rest, key=lambda job: (job.deadline, job.submitted, job.job_id))
 
     def book(self, job: JobView) -> None:
         """Grant the job: its draw and a slot are gone for the next."""
@@ -133,30 +137,31 @@ class Gate:
             return f"parked a short while ago, and stays so for another {words.span(dwell_s)}"
         if self._production_w is None:
             return f"no sun to rely on: {self._doubt}"
-        if self._sunny(job):
-            return f"the free node is kept for jobs that must start by {self._clock(self._plan.room_s())}"
+        if self._plan.due_before(job) >= self.free or self._sunny(job):
+            return f"the free node is kept for jobs that must start by {self._clock(self._plan.must_start_s())}"
         production = words.watts(self._production_w)
+        trouble = f" ({words.line(self._signals.problem)})" if self._signals.problem else ""
         if self._production_w < rules.minimum_production_w:
-            return f"needs at least {words.watts(rules.minimum_production_w)} of sun, there are {production}"
+            return f"needs at least {words.watts(rules.minimum_production_w)} of sun, there are {production}{trouble}"
         left = words.watts(max(0.0, self._surplus_w))
-        return f"needs {words.watts(self._need_w(job))} of sun, {left} are left of {production}"
+        return f"needs {words.watts(self._need_w(job))} of sun, {left} are left of {production}{trouble}"
 
     def _why_pause(self, job: JobView) -> str:
         """What speaks for a pause; empty when nothing does. It never pauses what `start_of` would start at once."""
         spare_w = self._surplus_w - job.draw_w
         threshold_w = min(self._rules.pause_below_w, (self._rules.start_fraction - 1.0) * job.draw_w)
         if spare_w >= threshold_w - ROUNDING_W and self._production_w is not None:
-            return self._pressing(job)
+            return ""
         if self._production_w is None:
             return f"no sun to rely on: {self._doubt}"
         left = words.watts(max(0.0, self._surplus_w))
         return f"draws {words.watts(job.draw_w)}, the sun leaves it {left} of {words.watts(self._production_w)}"
 
     def _pressing(self, job: JobView) -> str:
-        """Another job that is due and finds no slot, while this one could wait."""
+        """Other jobs that are due and find no slot while this one runs."""
         if self.free > 1:  # one of the free slots is this job's own
             return ""
-        due = sum(1 for other in self._fleet.waiting if other.job_id != job.job_id and self._plan.due(other))
+        due = self._due_while_running(job)
         return f"its node is needed: {due} waiting must start now for their deadlines" if due else ""
 
     def _why_not_pause(self, job: JobView) -> str:
@@ -165,9 +170,20 @@ class Gate:
             return f"it started less than {words.span(rules.min_run_s)} ago"
         if job.left_s < rules.min_left_s:
             return f"only {words.span(job.left_s)} are left"
-        if self._plan.due_s(job) <= self._now_s + max(rules.min_pause_s, rules.min_slack_s):
-            return f"its deadline {self._clock(job.deadline.timestamp())} allows no pause"
+        due_s = self._plan.due_s(job)
+        if due_s <= self._now_s + max(rules.min_pause_s, rules.min_slack_s):
+            until = f"until {self._clock(due_s)} only" if due_s > self._now_s else "not at all"
+            return f"the deadlines let it stand still {until}"
+        if self._plan.due_count() and not self._due_while_running(job):
+            return "the deadlines of those that wait allow no pause"
         return ""
+
+    def _due_while_running(self, job: JobView) -> int:
+        """How many others are due as long as `job` keeps its slot."""
+        fleet = self._fleet
+        others = [other for other in fleet.waiting if other.job_id != job.job_id]
+        taken = (*fleet.running, *fleet.granted, job)
+        return Plan(self._now_s, fleet.slots, others, taken, self._rules).due_count()
 
     def _expected(self, job: JobView, after_s: float, not_before_s: float | None = None) -> datetime | None:
         """The first sun after `after_s` that carries the job, or the guard's time, whichever comes first; the guard

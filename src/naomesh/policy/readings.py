@@ -20,10 +20,11 @@ def trusted(signals: Signals, rules: Rules) -> tuple[float | None, str]:
         return None, "no energy source is configured"
     reading = signals.production
     if reading is None:
-        return None, signals.problem or "the energy source has given no reading yet"
+        return None, words.line(signals.problem) or "the energy source has given no reading yet"
     reason = _bad_time(reading, signals.now, rules) or _bad_power(reading.power_w, rules)
     if reason:
-        return None, "; ".join(part for part in (reason, signals.problem) if part)
+        problem = words.line(signals.problem)
+        return None, f"{reason}; {problem}" if problem and problem != reason else reason
     return max(0.0, float(reading.power_w)), ""
 
 

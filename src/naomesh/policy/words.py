@@ -12,6 +12,11 @@ def watts(power_w: float) -> str:
     return f"{power_w:.0f} W"
 
 
+def line(text: str) -> str:
+    """Any text as one line of at most 200 characters."""
+    return " ".join(text.split())[:200]
+
+
 def span(seconds: float) -> str:
     """``12 s``, ``5 min``, ``2 h 05 min``, ``3 days``."""
     if seconds < 90:
