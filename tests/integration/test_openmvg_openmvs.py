@@ -148,13 +148,13 @@ def test_the_sensor_database_is_found_beside_the_programs(rig: Rig) -> None:
     assert f"-d {database}" in rig.log.read_text()
 
 
-@pytest.mark.parametrize("case", ["no_photos", "one_photo"])
-def test_too_few_photos_are_refused_at_the_listing(rig: Rig, case: str) -> None:
+@pytest.mark.parametrize(("case", "code"), [("no_photos", "photos-none"), ("one_photo", "photos-one")])
+def test_too_few_photos_are_refused_at_the_listing(rig: Rig, case: str, code: str) -> None:
     """No photo or one photo ends the job at step 0, long before the programs would notice."""
     rig.photos(0 if case == "no_photos" else 1, case)
     error = rig.fail(0)
     assert isinstance(error, PhotosError)
-    assert error.code == "too-few-photos"
+    assert error.code == code
 
 
 @pytest.mark.parametrize("case", ["no_photos", "one_photo"])
@@ -164,7 +164,7 @@ def test_no_pairs_are_refused_later_too(rig: Rig, case: str) -> None:
     for number in range(5):
         step, task = rig.engine.step(number), rig.task()
         rig.node.run(rig.engine.command(step, task), rig.log, len)
-    assert rig.fail(2).code == "too-few-photos"
+    assert rig.fail(2).code == "photos-one"
     assert rig.fail(3).code == rig.fail(4).code == rig.fail(5).code == "photos-do-not-overlap"
 
 

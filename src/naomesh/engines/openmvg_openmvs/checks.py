@@ -179,7 +179,7 @@ def _pairs(at: _Step) -> Facts:
     if size is None:
         raise at.failed("did not write pairs.bin")
     if size == 0:
-        raise _too_few(len(at.listing()[0]))
+        raise _too_few(min(len(at.listing()[0]), 1))
     return {"pairs": len(at.files.read(steps.PAIRS, size).splitlines())}
 
 
@@ -268,11 +268,10 @@ def _texture(at: _Step) -> Facts:
 
 
 def _too_few(photos: int) -> PhotosError:
-    are = "1 photo is" if photos == 1 else f"{photos} photos are"
     return PhotosError(
-        f"{are} too few for a model.",
+        "there is only one photo." if photos else "there are no photos.",
         mend=f"Take at least {FEWEST_CAMERAS}, better 20, that overlap by two thirds.",
-        code="too-few-photos",
+        code="photos-one" if photos else "photos-none",
     )
 
 

@@ -14,14 +14,14 @@ SIZES = {
     }.items()
     for name in names
 }
-SHORTEST_LIST = 3
-"""Lists in meshes are corners: three at least. (Their texture coordinates are more.)"""
+SHORTEST_LIST = {"texcoord": 6}
+"""Lists in meshes are corners, three at least; those of texture coordinates have two numbers per corner."""
 
 
 @dataclass(frozen=True)
 class PlyHeader:
     """`counts`: element to how many; `properties`: names of all properties; `comments`: the lines after `comment`.
-    `least_bytes`: what the file must hold at least, header and body, when every list has three entries or more."""
+    `least_bytes`: what the file must hold at least, header and body, when every face is a triangle."""
 
     counts: dict[str, int] = field(default_factory=dict)
     properties: frozenset[str] = frozenset()
@@ -45,7 +45,7 @@ def read_header(head: bytes) -> PlyHeader | None:
                 counts[words[1]] = int(words[2])
             elif words[:1] == ["property"]:
                 properties.append(words[-1])
-                size = _property_bytes(words[1:-1], ascii_body=ascii_body)
+                size = _property_bytes(words[1:-1], words[-1], ascii_body=ascii_body)
                 body_bytes += size * list(counts.values())[-1]
     except (IndexError, KeyError, ValueError):
         return None
@@ -53,9 +53,8 @@ def read_header(head: bytes) -> PlyHeader | None:
     return PlyHeader(counts, frozenset(properties), comments, len(text) + len(end) + body_bytes)
 
 
-def _property_bytes(types: list[str], *, ascii_body: bool) -> int:
+def _property_bytes(types: list[str], name: str, *, ascii_body: bool) -> int:
     if types[0] != "list":
         return 2 if ascii_body else SIZES[types[0]]
-    if ascii_body:
-        return 2 * (1 + SHORTEST_LIST)
-    return SIZES[types[1]] + SHORTEST_LIST * SIZES[types[2]]
+    entries = SHORTEST_LIST.get(name, 3)
+    return 2 * (1 + entries) if ascii_body else SIZES[types[1]] + entries * SIZES[types[2]]
