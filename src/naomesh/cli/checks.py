@@ -6,7 +6,6 @@ import importlib.util
 import os
 import platform
 import shutil
-import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from naomesh.bootstrap import Onion, utc_now
 from naomesh.cli import wording
-from naomesh.cli.homes import exists
+from naomesh.cli.homes import exists, require_port
 from naomesh.cli.intake import missing_programs
 from naomesh.errors import EnergyError, NaomeshError, OnionError, ResourceError, StorageError, UsageError
 from naomesh.orion.situation import rules
@@ -40,7 +39,7 @@ class Finding:
     code: str = ""
 
 
-class Note(Exception):  # noqa: N818 - it is no error
+class Note(Exception):
     """All works, but somebody may want to know."""
 
 
@@ -183,17 +182,7 @@ def orion(onion: Onion) -> str:
         raise OnionError("Prefect is not installed.", code="package-missing")
     if onion.home.in_use():
         return f"an Onion is running: {onion.home.announced().get('orion', '?')}"
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise OnionError(
-                f"port {port} of {host} cannot be used: {error.strerror}.",
-                mend="Stop what listens there, or set NAOMESH_ORION_PORT to another port.",
-                code="port-busy",
-            ) from error
+    require_port(host, port)
     return f"no Onion is running; port {port} of {host} is free"
 
 

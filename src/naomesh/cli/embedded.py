@@ -5,8 +5,8 @@ The state lives under OUT, so that the same command goes on where the last one s
 
 from __future__ import annotations
 
-import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,12 +17,12 @@ import click
 from naomesh.bootstrap import Onion, utc_now
 from naomesh.cli import homes, intake
 from naomesh.cli.failures import failure_of
-from naomesh.cli.follow import follow, progress, say
+from naomesh.cli.follow import follow, progress, say, waiting
 from naomesh.cli.intake import Intake
 from naomesh.cli.options import Deadline
 from naomesh.cli.outfolder import OutFolder, RunRecord
 from naomesh.cli.signals import stopping_cleanly
-from naomesh.errors import NaomeshError, OnionError, PhotosError, UsageError
+from naomesh.errors import NaomeshError, PhotosError, UsageError
 from naomesh.jobs.job import Job, results_prefix
 from naomesh.jobs.states import ENDED, JobState
 from naomesh.scheduler import desk
@@ -85,14 +85,11 @@ def run_embedded(request: Request) -> Ended:
     :raises NaomeshError: it was refused (nothing is left behind then), or it failed.
     :raises Stopped: somebody stopped it.
     """
-    os.environ["NAOMESH_ORION_HOST"], os.environ["NAOMESH_ORION_PORT"] = "127.0.0.1", "0"  # any number of runs at once
-    os.environ["NAOMESH_WORKER_SLOTS"] = "1"
     folder = OutFolder(request.out.absolute())
     _require_apart(request.photos, folder.out)
     known = folder.record()
     onion = Onion.at(folder.state)
-    if onion.home.in_use():
-        onion.home.lock().close()  # refuses, in the words of the lock
+    homes.require_startable(onion, orion=False)  # its port is a free one
     found = intake.look_at(onion, request.photos, request.energy, request.quality, request.deadline)
     wanted = request.record(found, intake.fingerprint(list(found.survey.paths)))
     if known is not None:
@@ -138,22 +135,21 @@ def _find(onion: Onion, record: RunRecord) -> Job | None:
 def _compute(request: Request, onion: Onion, folder: OutFolder, found: Intake, record: RunRecord) -> Ended:
     shown = progress(as_json=request.as_json)
     folder.make()
-    supervisor = Supervisor(onion, on_event=lambda line: shown.note(line))
+    supervisor = Supervisor(onion, on_event=shown.note, port=0, environment={"NAOMESH_WORKER_SLOTS": "1"})
+    taken = False
     try:
         supervisor.start()
+        taken = True
         job = _take(request, onion, folder, found, record)
-    except BaseException as error:
-        supervisor.stop()
-        in_use = isinstance(error, OnionError) and error.code == "home-in-use"
-        if not in_use and _find_quietly(onion, record) is None:
-            onion.database.close()
-            folder.forget()
-        raise
-    with supervisor:  # already started: the block only stops it
-        say("starting Orion and a worker", as_json=request.as_json)
-        _wait_for_worker(onion, supervisor)
+        with waiting("starting Orion and a worker", as_json=request.as_json):
+            _wait_for_worker(onion, supervisor)
         with shown:
             job = follow(onion, job.job_id, shown, tick=supervisor.watch, synced=True)
+    finally:
+        supervisor.stop()
+        if taken and _find_quietly(onion, record) is None:
+            onion.database.close()
+            folder.forget()
     if job.state is JobState.FINISHED:
         return Ended(onion, job, desk.fetch(onion, job.job_id, folder.out), before=False)
     raise _failure(onion, folder, job)
@@ -209,6 +205,15 @@ def print_results(ended: Ended, out: Path) -> None:
     for name, what in (("model.glb", "model"), ("preview.png", "preview"), ("receipt.json", "receipt")):
         if (out / name).is_file():
             click.echo(f"{what:<8} {out / name}")
+    if ended.job.receipt is not None:
+        click.echo(f"energy   {_energy(ended.job.receipt)}")
+
+
+def _energy(receipt: Mapping[str, Any]) -> str:
+    totals, modelled = receipt["totals"], receipt["energy_source"]["modelled"]
+    whole_wh, solar_wh = totals["energy_wh"], totals["solar_wh"]
+    share = f", {100 * solar_wh / whole_wh:.0f} % of it sun" if whole_wh > 0 else ""
+    return f"{whole_wh:.2f} Wh{share}{' (modelled)' if modelled else ''}"
 
 
 def _ago(job: Job) -> str:

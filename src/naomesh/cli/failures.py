@@ -30,7 +30,7 @@ RESOURCE_CODES = frozenset(
 """A job keeps the code of what stopped it; these are not the job's own fault, and have exit codes of their own."""
 
 
-class Stopped(Exception):  # noqa: N818 - it is no error
+class Stopped(Exception):
     """Somebody pressed Ctrl-C, or sent SIGTERM. `line` says what becomes of the work."""
 
     def __init__(self, line: str = "stopped.", exit_code: int = INTERRUPTED) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,10 +25,10 @@ SYNC_S = 20.0
 """How long to wait, after a job's end, until Orion has been told of it."""
 
 
-class Progress(Protocol):
+class Shown(Protocol):
     """What shows snapshots."""
 
-    def __enter__(self) -> Progress: ...
+    def __enter__(self) -> Shown: ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
@@ -40,7 +41,7 @@ class Progress(Protocol):
         """Show the job as it is now."""
 
 
-def progress(*, as_json: bool = False) -> Progress:
+def progress(*, as_json: bool = False) -> Shown:
     """A live screen in a terminal; plain lines elsewhere (on standard error where JSON is wanted)."""
     if not as_json and is_terminal():
         from rich.console import Console
@@ -64,8 +65,24 @@ def say(line: str, *, as_json: bool = False) -> None:
     click.echo(f"{datetime.now().astimezone():%H:%M:%S}  {line}", err=as_json)
 
 
+@contextmanager
+def waiting(what: str, *, as_json: bool = False) -> Iterator[None]:
+    """Say what the block waits for: with the seconds that pass in a terminal, as one line elsewhere."""
+    if as_json or not is_terminal():
+        say(what, as_json=as_json)
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", style="dim"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(), transient=True) as shown:
+        shown.add_task(what, total=None)
+        yield
+
+
 def follow(
-    onion: Onion, job_id: str, shown: Progress, *, tick: Callable[[], None] = lambda: None, synced: bool = False
+    onion: Onion, job_id: str, shown: Shown, *, tick: Callable[[], None] = lambda: None, synced: bool = False
 ) -> Job:
     """Show the job until it has ended (and, when `synced`, until Orion knows); the job as it was then.
 

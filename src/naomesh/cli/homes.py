@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 from naomesh.bootstrap import Onion
@@ -30,6 +31,35 @@ def running() -> Onion:
             code=NO_ONION,
         )
     return onion
+
+
+def require_startable(onion: Onion, *, orion: bool) -> None:
+    """Refuse to start what could not run, before anything is written.
+
+    :raises OnionError: another Onion has the home (`home-in-use`) or something listens on the port (`port-busy`).
+    """
+    if onion.home.in_use():
+        onion.home.lock().close()  # refuses, in the words of the lock
+    if orion:
+        require_port(onion.settings.orion.host, onion.settings.orion.port)
+
+
+def require_port(host: str, port: int) -> None:
+    """Make sure that Orion could listen there.
+
+    :raises OnionError: it could not (`port-busy`).
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise OnionError(
+                f"port {port} of {host} cannot be used: {error.strerror}.",
+                mend="Stop what listens there, or set NAOMESH_ORION_PORT to another port.",
+                code="port-busy",
+            ) from error
 
 
 def with_job(job_id: str) -> tuple[Onion, Job]:

@@ -49,7 +49,7 @@ class PlainProgress:
         elif job.state is JobState.RUNNING and self._state is not JobState.RUNNING:
             left = f"; {wording.about(snapshot.left_s)} of work" if snapshot.left_s else ""
             why = " because of its deadline" if job.forced else ""
-            self._say(f"started on {job.node or 'a node'}{why}{left}")
+            self._say(f"started{f' on {job.node}' if job.node else ''}{why}{left}")
         elif job.state in ENDED and self._state not in ENDED:
             self._say(f"{job.status}{f': {job.error_message}' if job.error_message else ''}")
         if job.state is not JobState.WAITING:

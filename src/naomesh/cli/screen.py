@@ -24,6 +24,9 @@ STATE_STYLE = {
     "failed": "red",
     "cancelled": "red",
 }
+SHORTEST_SHOWN_S = 1.0
+"""Shorter expectations are not worth a figure."""
+STATUS_WORDS = {"granted": "starting"}
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
@@ -63,12 +66,12 @@ def headline(snapshot: Snapshot) -> Text:
     """State, and what is to be expected."""
     job = snapshot.job
     line = Text(no_wrap=False)
-    line.append(job.status, style=f"bold {STATE_STYLE.get(job.status, 'cyan')}")
+    line.append(STATUS_WORDS.get(job.status, job.status), style=f"bold {STATE_STYLE.get(job.status, 'cyan')}")
     line.append(f"  {job.job_id}", style="dim")
     if job.state is JobState.WAITING:
         line.append(f"\n{snapshot.why_waiting}", style="yellow")
     elif job.state is JobState.RUNNING:
-        line.append(f" on {job.node or 'a node'}", style="dim")
+        line.append(f" on {job.node}" if job.node else "", style="dim")
         left = "longer than expected" if snapshot.left_s is None else f"{wording.about(snapshot.left_s)} left"
         line.append(f"  {left}")
         if job.forced:
@@ -88,7 +91,9 @@ def step_table(snapshot: Snapshot, spinner: str) -> Table:
         run = snapshot.latest(number)
         shown = str(number) if number not in (PREPARING, STORING) else ""
         if run is None or run.outcome not in MARKS:
-            table.add_row(Text(*AHEAD), shown, Text(snapshot.title(number), "dim"), "", "", style="dim")
+            expected_s = snapshot.expected_s.get(number, 0.0)
+            expected = f"~{wording.seconds(expected_s)}" if expected_s >= SHORTEST_SHOWN_S else ""
+            table.add_row(Text(*AHEAD), shown, snapshot.title(number), expected, "", style="dim")
         elif run.outcome == GOING:
             table.add_row(Text(spinner, "cyan"), shown, Text(snapshot.title(number), "bold"), *_going(snapshot, run))
         else:

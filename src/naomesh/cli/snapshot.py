@@ -31,6 +31,7 @@ class Snapshot:
     job: Job
     runs: tuple[StepRun, ...]
     steps: tuple[Step, ...]
+    expected_s: dict[int, float]
     signals: Signals
     sun_w: tuple[float, ...]
     draw_w: float
@@ -84,6 +85,7 @@ class Viewer:
             job=job,
             runs=runs,
             steps=tuple(row.step for row in self._estimates),
+            expected_s={row.step.number: row.seconds for row in self._estimates},
             signals=signals,
             sun_w=tuple(resampled(production, start, now, SUN_POINTS)),
             draw_w=fleet.draw_w,

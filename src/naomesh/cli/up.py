@@ -17,6 +17,7 @@ def command(roles: tuple[str, ...]) -> None:
     stop it; running jobs are parked, and go on at the next start.
     """
     from naomesh.bootstrap import Onion
+    from naomesh.cli import homes
     from naomesh.cli.failures import Stopped
     from naomesh.cli.follow import say
     from naomesh.cli.signals import stopping_cleanly
@@ -25,6 +26,7 @@ def command(roles: tuple[str, ...]) -> None:
     onion = Onion.configured()
     if onion.energy_source() is None:
         say("no energy source is set (NAOMESH_ENERGY_SOURCE): nothing can be green, jobs start at once, all is grid")
+    homes.require_startable(onion, orion="orion" in (roles or ROLES))
     try:
         with stopping_cleanly("stopped; running jobs are parked and go on at the next `naomesh up`."):
             say(f"the state is in {onion.home.root}")
