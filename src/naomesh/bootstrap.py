@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,16 @@ from naomesh.storage.objects import ObjectStore
 def utc_now() -> datetime:
     """The time, aware."""
     return datetime.now(UTC)
+
+
+def say_with_time() -> None:
+    """How the roles of an Onion write their logs: one line each on standard error, ours from INFO on."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    ours = logging.getLogger("naomesh")
+    ours.addHandler(handler)
+    ours.setLevel(logging.INFO)
+    ours.propagate = False
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ The table in docs/settings.md is made from these classes.
 from __future__ import annotations
 
 import os
+import socket
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -46,6 +47,9 @@ class WorkerSettings(BaseSettings):
 
     model_config = _config("NAOMESH_WORKER_")
 
+    name: str = Field(
+        default_factory=socket.gethostname, description="Name of this worker; two workers never share one."
+    )
     slots: int = Field(default=1, ge=1, le=1000, description="Jobs that this worker runs at the same time.")
     lease_s: float = Field(
         default=30.0, gt=0, description="How long a job stays with a worker that says nothing, in s."

@@ -6,12 +6,13 @@ import os
 import socket
 import sys
 
-from naomesh.bootstrap import Onion
+from naomesh.bootstrap import Onion, say_with_time
 from naomesh.orion.environment import prefect_environment
 
 
 def main() -> None:
     """Set what Prefect reads from its environment before Prefect is imported, then serve."""
+    say_with_time()
     onion = Onion.configured()
     host, port = onion.settings.orion.host, onion.settings.orion.port
     inherited = socket.socket(fileno=int(sys.argv[1])) if len(sys.argv) > 1 else None

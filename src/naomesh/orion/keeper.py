@@ -83,6 +83,7 @@ class Keeper:
 
     async def _wake_one(self, client: PrefectClient, run_id: str, reason: str) -> None:
         try:
+            log.info("wakes run %s: %s", run_id, reason)
             await runs.wake(client, run_id, reason)
         except ObjectNotFound:  # somebody deleted the run in Orion: the job gets a new one
             await self._in_thread(self._forget_run, run_id)

@@ -70,9 +70,8 @@ class Gate:
         return Pause(missing + self._hope(expected, job), expected)
 
     def queue(self) -> list[JobView]:
-        """All that waits, in the order in which it is to be asked: bypass, then what is due, then by deadline."""
-        first, rest = self._plan.in_turn()
-        return first + sorted(rest, key=lambda job: (job.deadline, job.submitted, job.job_id))
+        """All that waits, in the order in which it is to be asked."""
+        return list(self._plan.in_turn())
 
     def book(self, job: JobView) -> None:
         """Grant the job: its draw and a slot are gone for the next."""

@@ -21,6 +21,8 @@ from itertools import accumulate
 
 from naomesh.policy.model import JobView, Rules
 
+Urgency = tuple[bool, float, float, str]
+
 NOTHING_REFUSED: tuple[float, float] = (math.inf, math.inf)
 
 
@@ -38,6 +40,10 @@ class Plan:
         self._margin = rules.guard_margin
         self._refused = NOTHING_REFUSED
         self._order = list(waiting)
+        self._figures = {
+            job.job_id: (job.green, self._work_s(job), job.deadline.timestamp(), job.submitted.timestamp())
+            for job in self._order
+        }
         ends = sorted(now_s + self._work_s(job) for job in taken)
         count = max(1, slots)
         self._lanes = [now_s] * (count - len(ends)) + ends[-count:]
@@ -59,11 +65,10 @@ class Plan:
         """How many waiting jobs are due."""
         return max(0, self._due - self._first)
 
-    def in_turn(self) -> tuple[list[JobView], list[JobView]]:
-        """Those that start as soon as there is a slot, bypass or due, in their order; and the others."""
-        bypass = sum(not job.green for job in self._order)
-        count = max(bypass, self._due)
-        return self._order[:count], self._order[count:]
+    def in_turn(self) -> list[JobView]:
+        """All that waits, in the order in which it should be asked: bypass, what is due, and then by deadline (by
+        latest start where time is short)."""
+        return self._order
 
     def must_start_s(self) -> float:
         """Until when nothing needs to start; infinite where nothing waits."""
@@ -121,32 +126,33 @@ class Plan:
         """The slack of each job, each laid on the slot that is free first."""
         free = sorted(lanes)
         for job in order:
-            end = free[0] + self._work_s(job)
+            _, work_s, deadline_s, _ = self._figures[job.job_id]
+            end = free[0] + work_s
             heapq.heapreplace(free, end)
-            yield job.deadline.timestamp() - end
+            yield deadline_s - end
 
     def _harmed_by(self, job: JobView) -> int | None:
         """The rank of the first job that is due, and was not, when `job` starts now."""
         lanes = sorted(self._lanes)
         lanes[0] = self._now_s + self._work_s(job)
         others = [other for other in self._order if other.job_id not in self._started and other.job_id != job.job_id]
-        for other, slack in zip(others, self._lay(others, lanes), strict=True):
-            rank = self._rank[other.job_id]
-            if slack < min(self._early_s, self._slacks[rank]):
-                return rank
+        for other, slack in zip(others, self._lay(others, lanes), strict=False):
+            if slack <= self._early_s and slack < self._slacks[self._rank[other.job_id]]:
+                return self._rank[other.job_id]
         return None
 
     def _delays_nobody(self, work_s: float) -> bool:
         """Whether the slack of all is large enough: a start out of order delays each other by its work at most."""
         return self._least_from[self._first] - self._delay_s - work_s > self._early_s
 
-    def _by_latest_start(self, job: JobView) -> tuple[bool, float, float, str]:
-        return job.green, job.deadline.timestamp() - self._work_s(job), job.submitted.timestamp(), job.job_id
+    def _by_latest_start(self, job: JobView) -> Urgency:
+        green, work_s, deadline_s, submitted_s = self._figures[job.job_id]
+        return green, deadline_s - work_s, submitted_s, job.job_id
 
-    @staticmethod
-    def _by_deadline(job: JobView) -> tuple[bool, float, float, str]:
+    def _by_deadline(self, job: JobView) -> Urgency:
         """Bypass first, for it starts as soon as it can; who came first where deadlines are equal."""
-        return job.green, job.deadline.timestamp(), job.submitted.timestamp(), job.job_id
+        green, _, deadline_s, submitted_s = self._figures[job.job_id]
+        return green, deadline_s, submitted_s, job.job_id
 
     def _work_s(self, job: JobView) -> float:
         return job.left_s * self._margin

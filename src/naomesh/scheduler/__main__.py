@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 
-from naomesh.bootstrap import Onion
+from naomesh.bootstrap import Onion, say_with_time
 from naomesh.errors import OnionError
 from naomesh.orion.environment import prefect_environment
 
 
 def main() -> None:
     """Set what Prefect reads from its environment before Prefect is imported, then work."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    say_with_time()
     onion = Onion.configured()
     url = os.environ.get("PREFECT_API_URL") or str(onion.home.announced().get("orion", ""))
     if not url:

@@ -32,7 +32,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.exceptions import Abort, PrefectException
+from prefect.exceptions import Abort, PrefectException, PrefectHTTPStatusError
 from prefect.states import Pending
 from prefect.types._datetime import now
 from prefect.utilities.engine import propose_state_sync
@@ -164,13 +164,17 @@ class Worker:
     def _show_in_pool(self, client: SyncPrefectClient) -> None:
         if time.monotonic() - self._pool_heart_at < POOL_HEART_S:
             return
-        response = client.request(
-            "POST",
-            "/work_pools/{work_pool_name}/workers/heartbeat",
-            path_params={"work_pool_name": WORK_POOL},
-            json={"name": self.name, "heartbeat_interval_seconds": POOL_HEART_S},
-        )
-        response.raise_for_status()
+        try:
+            client.request(
+                "POST",
+                "/work_pools/{work_pool_name}/workers/heartbeat",
+                path_params={"work_pool_name": WORK_POOL},
+                json={"name": self.name, "heartbeat_interval_seconds": POOL_HEART_S},
+            )
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code == httpx.codes.NOT_FOUND:  # the keeper has yet to make the pool
+                return
+            raise
         self._pool_heart_at = time.monotonic()
 
     # ------------------------------------------------------------------ life and death

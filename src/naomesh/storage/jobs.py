@@ -94,8 +94,9 @@ def listed(connection: Connection, states: Iterable[JobState] | None = None, lim
 
 
 def unsynced(connection: Connection, limit: int = 100) -> list[Job]:
-    """Jobs of whose last move Orion has yet to be told."""
-    query = select(jobs).where(jobs.c.flow_synced.is_(False)).order_by(jobs.c.submitted_at).limit(limit)
+    """Jobs of whose last move Orion has yet to be told; those whose process still lives may tell it themselves."""
+    pending = jobs.c.flow_synced.is_(False) & jobs.c.lease_worker.is_(None)
+    query = select(jobs).where(pending).order_by(jobs.c.submitted_at).limit(limit)
     return [_job(row) for row in connection.execute(query).mappings()]
 
 
