@@ -199,11 +199,12 @@ def _object_points(truth: Truth) -> tuple[Floats, NDArray[np.bool_]]:
     return points, views >= 2
 
 
-def psnr_db(model: TexturedMesh, photos: Path | Mapping[str, Bytes]) -> float:
+def psnr_db(model: TexturedMesh, photos: Path | Mapping[str, Bytes], *, oversample: int = 1) -> float:
     """How well the model, drawn from its photographs' own cameras, agrees with them, in dB (255 is full scale).
 
     One number over all pixels of all photographs that the model covers whole. `photos` are the pictures that the
     model's cameras describe (without distortion), by the cameras' names: arrays (H, W, 3), or a folder with them.
+    `oversample` 2 takes four times as long and agrees a little better (0.3 dB on the known scene).
 
     :raises ValueError: no photograph of the model's cameras is there, or the model covers nothing.
     """
@@ -212,7 +213,7 @@ def psnr_db(model: TexturedMesh, photos: Path | Mapping[str, Bytes]) -> float:
         photo = _photo(photos, camera)
         if photo is None:
             continue
-        picture = draw(model, camera)
+        picture = draw(model, camera, oversample=oversample)
         covered = cv2.erode((picture.covered > 0).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
         difference = picture.rgb[covered].astype(np.float64) - photo[covered]
         squares += float((difference**2).sum())
