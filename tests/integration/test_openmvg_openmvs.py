@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from naomesh.engines.base import Facts, StepTask
+from naomesh.engines.export.openmvs import load_openmvs
 from naomesh.engines.openmvg_openmvs.engine import OpenmvgOpenmvsEngine
 from naomesh.engines.openmvg_openmvs.launcher import DATABASE
 from naomesh.engines.openmvg_openmvs.steps import PROGRAMS
@@ -20,7 +21,6 @@ from naomesh.jobs.request import Quality
 from naomesh.nodes.local import LocalNode
 
 STANDINS = Path(__file__).resolve().parent.parent / "standins"
-CONVERTER = "openMVG_main_ConvertSfM_DataFormat"
 
 
 class Rig:
@@ -30,7 +30,7 @@ class Rig:
         self.monkeypatch = monkeypatch
         self.bin = tmp_path / "bin"
         self.bin.mkdir()
-        for program in (*PROGRAMS, CONVERTER):
+        for program in PROGRAMS:
             (self.bin / program).symlink_to(STANDINS / "standin.py")
         (self.bin / "mvgmvs").symlink_to(STANDINS / "mvgmvs.py")
         monkeypatch.setenv("PATH", f"{self.bin}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}/usr/bin:/bin")
@@ -117,23 +117,24 @@ def test_fourteen_good_photos_become_a_textured_mesh(rig: Rig) -> None:
     }
 
 
+def test_the_export_reads_what_the_steps_left(rig: Rig) -> None:
+    """The user's results are made from the textured mesh and its picture, under the names that openMVS gives them."""
+    rig.photos(14)
+    rig.run_until()
+    model = load_openmvs(rig.workspace / "mvs")
+    assert model.faces.shape == (242, 3)
+    assert model.texture.shape == (64, 64, 3)
+    assert model.uv.min() >= 0
+    assert model.uv.max() <= 1
+
+
 def test_every_path_in_the_files_is_relative(rig: Rig) -> None:
     """A later step may run where the workspace has another name, so no file keeps an absolute path."""
     rig.photos(14)
     rig.run_until(11)
     listing = json.loads((rig.workspace / "sfm/matches/sfm_data.json").read_text())
-    cameras = json.loads((rig.workspace / "sfm/sfm_data.json").read_text())
-    assert listing["root_path"] == cameras["root_path"] == "../photos"
-    assert len(cameras["extrinsics"]) == 14
+    assert listing["root_path"] == "../photos"
     assert str(rig.workspace) not in rig.log.read_text()
-
-
-def test_the_converter_may_be_absent(rig: Rig) -> None:
-    """The cameras as text are a gift: an installation without openMVG's converter still exports the scene."""
-    (rig.bin / CONVERTER).unlink()
-    rig.photos(14)
-    assert rig.run_until(11)[11]["registered"] == 14
-    assert not (rig.workspace / "sfm/sfm_data.json").exists()
 
 
 def test_the_sensor_database_is_found_beside_the_programs(rig: Rig) -> None:
@@ -235,6 +236,23 @@ def test_a_given_focal_length_helps(rig: Rig) -> None:
     rig.focal_px = 2937.25
     assert rig.run(0)["cameras"] == 1
     assert "-f 2937.25" in rig.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("focals", "passed"), [([None, None], True), ([2900, 2950], True), ([2900, None], True), ([900, 2950], False)]
+)
+@pytest.mark.parametrize("command", ["", "mvgmvs"])
+def test_one_focal_length_is_given_to_photos_of_one_lens(
+    rig: Rig, command: str, focals: list[float | None], passed: bool
+) -> None:
+    """The programs take a focal length for all photos alike, so it is withheld where EXIF tells different ones."""
+    rig.engine = OpenmvgOpenmvsEngine(command)
+    rig.photos(2)
+    rig.focal_px = 2900
+    used = [{"file": f"{at:05d}.jpg", "name": f"{at}.jpg", "focal_px": focal} for at, focal in enumerate(focals)]
+    (rig.workspace / "photos.json").write_text(json.dumps({"used": used, "left_out": []}))
+    rig.run(0)
+    assert (" 2900" in rig.log.read_text()) is passed
 
 
 FINISHED = {

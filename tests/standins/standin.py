@@ -25,7 +25,6 @@ STEPS = {
     "RefineMesh": "14-refine",
     "TextureMesh": "15-texture",
 }
-CONVERTER = "openMVG_main_ConvertSfM_DataFormat"
 NO_INTRINSIC = 2**32 - 1
 SIDE = 12
 
@@ -99,7 +98,7 @@ def listing(program: Program) -> None:
     told = program.recorded("err").split("usable #Intrinsic(s) listed in sfm_data: ")[-1].split()
     cameras = 1 if "-f" in program.options else int(told[0] if told else 1)
     views = [view(number, path.name, min(number, cameras - 1)) for number, path in enumerate(usable)]
-    write_scene(target / "sfm_data.json", program.options["-i"], views, cameras, [])
+    write_scene(target / "sfm_data.json", program.options["-i"], views, cameras)
 
 
 def features(program: Program) -> None:
@@ -135,16 +134,6 @@ def sfm(program: Program) -> None:
     """The scene, where one was found."""
     program.need("-i", "-m")
     program.write(program.path("-o") / "sfm_data.bin")
-
-
-def convert(program: Program) -> None:
-    """The cameras as text: a ring of them that looks at the origin, with the y axis down."""
-    program.need("-i")
-    listed = program.path("-i").parent / "matches/sfm_data.json"
-    scene = json.loads(listed.read_text())
-    names = view_names(listed)
-    poses = [{"key": number, "value": pose(number, len(names))} for number in range(len(names))]
-    write_scene(program.path("-o"), scene["root_path"], scene["views"], len(scene["intrinsics"]), poses)
 
 
 def export(program: Program) -> None:
@@ -212,16 +201,7 @@ def view(number: int, name: str, intrinsic: int) -> dict[str, object]:
     return {"key": number, "value": {"polymorphic_id": 1073741824, "ptr_wrapper": {"id": 2147483649, "data": data}}}
 
 
-def pose(number: int, count: int) -> dict[str, object]:
-    """A camera on a ring around the origin: rows of the rotation are right, down, forward."""
-    import math
-
-    angle = 2 * math.pi * number / max(count, 1)
-    sin, cos = math.sin(angle), math.cos(angle)
-    return {"rotation": [[-sin, 0, cos], [0, -1, 0], [-cos, 0, -sin]], "center": [3 * cos, 0.0, 3 * sin]}
-
-
-def write_scene(path: Path, root: str, views: list[object], cameras: int, poses: list[object]) -> None:
+def write_scene(path: Path, root: str, views: list[object], cameras: int) -> None:
     """An sfm_data.json."""
     lens = {"width": 1600, "height": 1200, "focal_length": 2937.0, "principal_point": [800.0, 600.0]}
     lens["disto_k3"] = [0.0, 0.0, 0.0]
@@ -231,7 +211,7 @@ def write_scene(path: Path, root: str, views: list[object], cameras: int, poses:
         "root_path": root,
         "views": views,
         "intrinsics": [{"key": key, "value": wrapped} for key in range(cameras)],
-        "extrinsics": poses,
+        "extrinsics": [],
         "structure": [],
         "control_points": [],
     }
@@ -293,9 +273,6 @@ def misbehave(fault: str) -> None:
 def main() -> int:
     """Print, write, and end as recorded."""
     name = Path(sys.argv[0]).name
-    if name == CONVERTER:
-        convert(Program(name, [word for word in sys.argv[1:] if word not in ("-V", "-I", "-E")]))
-        return 0
     program = Program(name, sys.argv[1:])
     misbehave(program.fault)
     sys.stdout.write(program.recorded("out"))

@@ -62,9 +62,9 @@ def test_the_commands_are_those_that_were_recorded() -> None:
 def test_focal_length_is_told_to_the_listing_alone() -> None:
     """A focal length in pixels goes to step 0; without one, EXIF is trusted."""
     asked = task(focal_px=2937.4218)
-    assert words(0, asked)[-2:] == ("-f", "2937.42")
+    assert words(0, asked)[-2:] == ("-f", "@focal@2937.42")
     assert "-f" not in words(0, task())
-    assert all("2937.42" not in words(number, asked) for number in PHASES if number)
+    assert all("@focal@2937.42" not in words(number, asked) for number in PHASES if number)
 
 
 def test_the_script_gets_the_same_presets() -> None:
@@ -76,7 +76,7 @@ def test_the_script_gets_the_same_presets() -> None:
         *("@options@", "photos", ".", "--steps", "@number@", "--@number@", "p", "HIGH", "n", "2"),
     )
     focal = engine.command(engine.step(0), task(focal_px=900)).argv
-    assert focal[-3:] == ("--@number@", "f", "900")
+    assert focal[-3:] == ("--@number@", "f", "@focal@900")
 
 
 def test_few_threads_look_for_features_where_memory_is_short() -> None:

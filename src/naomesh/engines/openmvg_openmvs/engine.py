@@ -35,14 +35,13 @@ class OpenmvgOpenmvsEngine(Engine):
         """The step's program in the workspace, started by `launcher`."""
         row = BY_NUMBER[step.number]
         values = _values(task)
-        focal = () if step.number != 0 or task.focal_px is None else (f"{task.focal_px:.6g}",)
+        focal = () if step.number != 0 or task.focal_px is None else (f"{launcher.FOCAL}{task.focal_px:.6g}",)
         if self._script:
             options = (*(("f", *focal) if focal else ()), *(word.format_map(values) for word in row.script_options))
             words = ("script", row.script_name, row.program, *self._script, launcher.OPTIONS, "photos", ".")
             words += ("--steps", launcher.NUMBER, *((f"--{launcher.NUMBER}", *options) if options else ()))
         else:
-            first = (*row.first, ";") if row.first else ()
-            words = ("programs", *first, row.program, *(word.format_map(values) for word in row.words))
+            words = ("program", row.program, *(word.format_map(values) for word in row.words))
             words += ("-f", *focal) if focal else ()
         # openMVG has no option for its threads in most programs, but all of them follow OpenMP's.
         return Command((*_LAUNCH, *words), {"OMP_NUM_THREADS": values["threads"]})

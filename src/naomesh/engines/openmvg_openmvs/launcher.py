@@ -1,21 +1,24 @@
-"""Starts one program on the node: `python3 -c LAUNCHER programs PROGRAM ...` or `python3 -c LAUNCHER script ...`.
+"""Starts one program on the node: `python3 -c LAUNCHER program PROGRAM ...` or `python3 -c LAUNCHER script ...`.
 
 It travels to the node as text, so it needs nothing but a Python 3.8: some things can only be found there.
 
-`programs` makes the folders that openMVG does not make, goes into `mvs/`, and runs the programs, separated by `;`: the
-last one is the step, those before it may fail. They run in `mvs/` because openMVS resolves the pictures' names in
-`scene.mvs` against its working folder: so every path that a file keeps is relative, and a later step may run where the
-workspace has another name. The word `@sensors@` becomes openMVG's database of sensor widths; where the node has none,
-it goes with the option before it.
+`program` makes the folders that openMVG does not make, goes into `mvs/`, and becomes the program. It runs in `mvs/`
+because openMVS resolves the pictures' names in `scene.mvs` against its working folder: so every path that a file keeps
+is relative, and a later step may run where the workspace has another name. The word `@sensors@` becomes openMVG's
+database of sensor widths; where the node has none, it goes, with the option before it.
 
 `script NAME PROGRAM COMMAND ... @options@ OPTION ...` runs MvgMvsPipeline.py (the image's command `mvgmvs`). Its
 numbers changed with its versions (12 to 15 became 17 to 20 and then 18 to 21, and 12 to 15 now start COLMAP), so
 `@number@` becomes the number that the script's own help gives to the step with that name and program. Where a program
 is missing, the script asks on standard input: it gets empty lines, which make it look on PATH.
+
+A word `@focal@2937.4` is a focal length in pixels that openMVG takes for all photographs alike, whatever their EXIF
+says. It goes, with the option before it, where `photos.json` says that they were taken with different ones.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -26,7 +29,10 @@ from pathlib import Path
 
 FOLDERS = ("sfm/matches", "mvs/images")
 WORKING_FOLDER = "mvs"
-SENSORS, NUMBER, OPTIONS, THEN = "@sensors@", "@number@", "@options@", ";"
+SENSORS, NUMBER, OPTIONS, FOCAL = "@sensors@", "@number@", "@options@", "@focal@"
+REPORT = "photos.json"
+ALIKE = 1.05
+"""Focal lengths that differ by less are one lens, whose zoom was not touched."""
 DATABASE = "sensor_width_camera_database.txt"
 BESIDE = (".", "../share/openMVG", "../lib/openMVG", "../share/openmvg")
 """Where the database stands, seen from the folder of the programs."""
@@ -38,26 +44,22 @@ NOT_THERE = 127
 def main(words: list[str]) -> int:
     """Run what the words say; comes back, with an exit code, only when it cannot."""
     kind, rest = words[0], words[1:]
-    return run_programs(rest) if kind == "programs" else run_script(rest[0], rest[1], rest[2:])
+    return run_program(rest) if kind == "program" else run_script(rest[0], rest[1], rest[2:])
 
 
-def run_programs(words: list[str]) -> int:
-    """Run programs separated by `;` in the working folder; the last takes this process over."""
+def run_program(words: list[str]) -> int:
+    """Become a program in the working folder."""
+    command = put_sensors(put_focal(words), find_sensors(words[0]))
     for folder in FOLDERS:
         Path(folder).mkdir(parents=True, exist_ok=True)
     os.chdir(WORKING_FOLDER)
-    while THEN in words:
-        at = words.index(THEN)
-        first, words = words[:at], words[at + 1 :]
-        if shutil.which(first[0]):
-            subprocess.run(first, stdin=subprocess.DEVNULL, check=False)
-    return take_over(put_sensors(words, find_sensors(words[0])))
+    return take_over(command)
 
 
 def run_script(name: str, program: str, words: list[str]) -> int:
     """Run the pipeline's script with the number it gives to the step."""
     at = words.index(OPTIONS)
-    script, options = words[:at], words[at + 1 :]
+    script, options = words[:at], put_focal(words[at + 1 :])
     try:
         asked = subprocess.run(
             [*script, "--help"], input=ANSWERS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
@@ -73,6 +75,8 @@ def run_script(name: str, program: str, words: list[str]) -> int:
     os.write(answering, ANSWERS)
     os.close(answering)
     os.dup2(answers, 0)
+    if options[-1] == f"--{NUMBER}":
+        options = options[:-1]  # the script takes no such option without words
     return take_over([*script, *(word.replace(NUMBER, number) for word in options)])
 
 
@@ -100,6 +104,26 @@ def put_sensors(command: list[str], path: str | None) -> list[str]:
         return command
     at = command.index(SENSORS)
     return command[: at - 1] + command[at + 1 :] if path is None else [*command[:at], path, *command[at + 1 :]]
+
+
+def put_focal(command: list[str]) -> list[str]:
+    """The command with the focal length, or without its option where one number cannot be right for all."""
+    at = next((at for at, word in enumerate(command) if word.startswith(FOCAL)), None)
+    if at is None:
+        return command
+    if not one_focal():
+        return command[: at - 1] + command[at + 1 :]
+    return [*command[:at], command[at][len(FOCAL) :], *command[at + 1 :]]
+
+
+def one_focal() -> bool:
+    """Whether the photographs that tell their focal length, in pixels, tell the same one."""
+    try:
+        used = json.loads(Path(REPORT).read_text(encoding="utf-8"))["used"]
+        told = [float(photo["focal_px"]) for photo in used if photo.get("focal_px")]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return True
+    return not told or max(told) <= ALIKE * min(told)
 
 
 def take_over(command: list[str]) -> int:

@@ -17,8 +17,6 @@ PAIRS = "sfm/matches/pairs.bin"
 PUTATIVE = "sfm/matches/matches.putative.bin"
 FILTERED = "sfm/matches/matches.f.bin"
 SPARSE = "sfm/sfm_data.bin"
-CAMERAS = "sfm/sfm_data.json"
-"""The cameras as text, for whoever wants to know what was up; it is there where openMVG's converter is."""
 SCENE = "mvs/scene.mvs"
 DENSE = "mvs/scene_dense.ply"
 MESH = "mvs/scene_dense_mesh.ply"
@@ -32,7 +30,7 @@ class Row:
     """A step, the program that runs it, and the program's words; `{threads}` and the like come from the preset.
 
     `script_name` is what MvgMvsPipeline.py calls the step, `script_options` what it shall pass on to the program,
-    as pairs of option and value. `first` is a program that may run before and may fail.
+    as pairs of option and value.
     """
 
     step: Step
@@ -40,7 +38,6 @@ class Row:
     words: tuple[str, ...]
     script_name: str
     script_options: tuple[str, ...] = ()
-    first: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,14 +100,10 @@ ROWS: tuple[Row, ...] = (
         "Incremental reconstruction",
     ),
     Row(
-        Step(11, "export", "Undistort and export", (SCENE, "mvs/images/*", CAMERAS)),
+        Step(11, "export", "Undistort and export", (SCENE, "mvs/images/*")),
         "openMVG_main_openMVG2openMVS",
         ("-i", "../sfm/sfm_data.bin", "-o", "scene.mvs", "-d", "images"),
         "Export to openMVS",
-        first=(
-            *("openMVG_main_ConvertSfM_DataFormat", "-i", "../sfm/sfm_data.bin"),
-            *("-o", "../sfm/sfm_data.json", "-V", "-I", "-E"),
-        ),
     ),
     Row(
         Step(12, "densify", "Densify", ("mvs/scene_dense.mvs", DENSE)),
