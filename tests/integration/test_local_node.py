@@ -359,6 +359,13 @@ class TestNothingIsLeft:
         provider.release("job1")
         assert list(provider.work.iterdir()) == []
 
+    def test_a_released_node_runs_nothing(self, provider, node, log):
+        """A step on a node that was released is refused in one line."""
+        provider.release("job1")
+        with pytest.raises(StorageError) as refusal:
+            shell(node, log, "true")
+        assert refusal.value.code == "workspace"
+
     def test_acquire_wipes(self, provider, node):
         """A node that is acquired again is empty."""
         (node.workspace / "left").touch()

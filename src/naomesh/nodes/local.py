@@ -95,6 +95,7 @@ class LocalNode(Node):
         together. A program that does not exist ends with exit code 127 and says so in its log.
 
         :raises ResourceError: `out-of-memory`, `disk-full`.
+        :raises StorageError: the workspace is gone (`workspace`): the node was released, or acquired by another.
         """
         phrases: set[str] = set()
 
@@ -108,6 +109,8 @@ class LocalNode(Node):
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise self._disk_full() from error
+            if not self.workspace.is_dir():
+                raise _refusal("used", self.workspace, error) from error
             raise
         failed = ended.exit_code != 0
         kernel_killed = ended.exit_code in (-signal.SIGKILL, 128 + signal.SIGKILL) and _kernel_kills() > killed_before
