@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from naomesh.bootstrap import Onion, utc_now
 from naomesh.cli import wording
+from naomesh.cli.failures import bad_setting
 from naomesh.cli.homes import exists, require_port
 from naomesh.cli.intake import missing_programs
 from naomesh.errors import EnergyError, NaomeshError, OnionError, ResourceError, StorageError, UsageError
@@ -24,6 +25,7 @@ from naomesh.policy.readings import trusted
 PACKAGES = ("prefect", "fastapi", "sqlalchemy", "pycolmap", "opencv-python-headless", "numpy", "trimesh", "pvlib")
 PINNED = {"prefect": "3.8.8"}
 """The policy hangs on a hook inside Prefect, so its version matters."""
+SECTIONS = ("home", "orion", "worker", "node", "engine", "energy", "policy")
 LITTLE_MEMORY_BYTES = 2_000_000_000
 LITTLE_DISK_BYTES = 2_000_000_000
 
@@ -50,10 +52,22 @@ def run_check(name: str, check: Check, onion: Onion) -> Finding:
     """One check, whatever it raises."""
     try:
         return Finding(name, "ok", check(onion))
+    except ValueError as error:
+        wrong = bad_setting(error)
+        if wrong is None:
+            raise
+        return Finding(name, "wrong", wrong.message, wrong.mend, wrong.code)
     except Note as note:
         return Finding(name, "note", str(note))
     except NaomeshError as error:
         return Finding(name, "wrong", error.message, error.mend, error.code)
+
+
+def settings(onion: Onion) -> str:
+    """Whether each setting is what it should be."""
+    found = [getattr(onion.settings, name) for name in SECTIONS]
+    changed = sum(len(section.model_fields_set) for section in found)
+    return f"{wording.count(changed, 'setting')} from the environment, all understood"
 
 
 def python(_onion: Onion) -> str:
@@ -189,6 +203,7 @@ def orion(onion: Onion) -> str:
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("python", python),
     ("packages", packages),
+    ("settings", settings),
     ("machine", machine),
     ("home", home),
     ("database", database),

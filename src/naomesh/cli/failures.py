@@ -23,9 +23,16 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 """The exit code after Ctrl-C: 128 and the number of SIGINT."""
 
-PHOTO_CODES = frozenset({"photos", "photos-do-not-overlap", "photos-without-detail", "too-few-photos"})
 RESOURCE_CODES = frozenset(
-    {"resources", "disk-full", "out-of-memory", "too-little-memory", "too-little-disk", "database-full"}
+    {
+        "resources",
+        "disk-full",
+        "out-of-memory",
+        "too-little-memory",
+        "too-little-disk",
+        "database-full",
+        "engine-missing",
+    }
 )
 """A job keeps the code of what stopped it; these are not the job's own fault, and have exit codes of their own."""
 
@@ -47,7 +54,7 @@ def failure_of(job: Job) -> NaomeshError:
         )
     code = job.error_code or "job"
     kind: type[NaomeshError] = JobError
-    if code in PHOTO_CODES:
+    if code.startswith("photos") or code == "too-few-photos":
         kind = PhotosError
     elif code in RESOURCE_CODES:
         kind = ResourceError
@@ -88,7 +95,7 @@ def _known(error: BaseException) -> NaomeshError:
         error, PermissionError | FileNotFoundError | NotADirectoryError | IsADirectoryError | FileExistsError
     ):
         return StorageError(f"{error.filename}: {error.strerror}.", code="file")
-    return _bad_setting(error) or _unexpected(error)
+    return bad_setting(error) or _unexpected(error)
 
 
 def _usage(error: click.ClickException) -> NaomeshError:
@@ -98,7 +105,7 @@ def _usage(error: click.ClickException) -> NaomeshError:
     return UsageError(message if message.endswith((".", "?", ")")) else f"{message}.", mend=f"See: {path} --help")
 
 
-def _bad_setting(error: BaseException) -> NaomeshError | None:
+def bad_setting(error: BaseException) -> NaomeshError | None:
     """A setting that is not what it should be, by the name under which it is set."""
     if "pydantic" not in sys.modules:
         return None

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 from pathlib import Path
+
+import click
 
 from naomesh.bootstrap import Onion
 from naomesh.errors import JobError, OnionError
 from naomesh.jobs.job import Job
+from naomesh.jobs.states import ENDED
 from naomesh.storage import jobs
 
 NO_ONION = "no-onion"
@@ -31,6 +35,12 @@ def running() -> Onion:
             code=NO_ONION,
         )
     return onion
+
+
+def warn_when_still(onion: Onion, found: Iterable[Job]) -> None:
+    """Say on standard error that unfinished jobs stand still where no Onion is running."""
+    if not onion.home.in_use() and any(job.state not in ENDED for job in found):
+        click.echo(f"no Onion is running on {onion.home.root}: nothing moves until `naomesh up`", err=True)
 
 
 def require_startable(onion: Onion, *, orion: bool) -> None:

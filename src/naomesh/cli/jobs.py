@@ -47,6 +47,7 @@ def command(wanted: tuple[str, ...], last: int | None, as_json: bool) -> None:
         click.echo("no jobs" if not wanted else f"no jobs that are {' or '.join(wanted)}")
     else:
         now = utc_now()
+        homes.warn_when_still(onion, found)
         print_table(HEADERS, [_row(job, why.get(job.job_id), now) for job in found], right="step,photos")
 
 

@@ -31,8 +31,9 @@ def command(job_id: str, step: int | None, follow: bool) -> None:
         step = job.error_step
     if step is None and job.state not in ENDED and job.step_idx in found:
         step = job.step_idx
+    written = [number for number in found if found[number].stat().st_size]
     if step is None and found:
-        step = max(found, key=lambda number: found[number].stat().st_mtime)
+        step = max(written or found, key=lambda number: found[number].stat().st_mtime)
     if step is None or step not in found:
         which = "" if step is None else f" of step {step}"
         there = ", ".join(str(number) for number in sorted(found))

@@ -22,5 +22,4 @@ def command(job_id: str, as_json: bool) -> None:
         print_json(facts.of(job))
         return
     click.echo(f"job {job_id} is {job.status} again, and goes on from its last finished step")
-    if not onion.home.in_use():
-        click.echo("no Onion is running: it goes on with `naomesh up`", err=True)
+    homes.warn_when_still(onion, [job])

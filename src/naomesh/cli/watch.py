@@ -21,7 +21,8 @@ def command(job_id: str, as_json: bool) -> None:
     """
     from naomesh.cli import homes
 
-    onion, _job = homes.with_job(job_id)
+    onion, job = homes.with_job(job_id)
+    homes.warn_when_still(onion, [job])
     watch(onion, job_id, as_json=as_json)
 
 
@@ -32,16 +33,14 @@ def watch(onion: Onion, job_id: str, *, as_json: bool) -> None:
     """
     from naomesh.cli import facts
     from naomesh.cli.failures import failure_of
-    from naomesh.cli.follow import follow, progress, say
+    from naomesh.cli.follow import follow, progress
     from naomesh.cli.output import print_json
     from naomesh.cli.signals import stopping_cleanly
     from naomesh.jobs.states import ENDED, JobState
 
-    with stopping_cleanly(f"stopped watching; the job goes on. Again: naomesh watch {job_id}"):
-        if not onion.home.in_use():
-            say(f"no Onion is running on {onion.home.root}: the job stands still until `naomesh up`", as_json=True)
-        with progress(as_json=as_json) as shown:
-            job = follow(onion, job_id, shown)
+    told = f"stopped watching; the job goes on. Again: naomesh watch {job_id}"
+    with stopping_cleanly(told), progress(as_json=as_json) as shown:
+        job = follow(onion, job_id, shown)
     if job.state in ENDED and job.state is not JobState.FINISHED:
         raise failure_of(job)
     if as_json:
