@@ -118,6 +118,10 @@ class Supervisor:
         """The process of each role."""
         return {child.role: child.process.pid for child in self._children}
 
+    def environment_of_roles(self) -> dict[str, str]:
+        """What the processes of this Onion find in their environment."""
+        return self.onion.environment() | dict(self.environment) | {"PREFECT_API_URL": self.url}
+
     def stop(self) -> None:
         """Stop the roles, the worker first: it parks what runs."""
         for child in reversed(self._children):
@@ -131,7 +135,7 @@ class Supervisor:
             self._lock = None
 
     def _spawn(self, role: str) -> subprocess.Popen[bytes]:
-        environment = self.onion.environment() | dict(self.environment) | {"PREFECT_API_URL": self.url}
+        environment = self.environment_of_roles()
         files = [self._socket.fileno()] if role == "orion" and self._socket is not None else []
         module = {"orion": "naomesh.orion", "worker": "naomesh.scheduler"}[role]
         with self.onion.home.role_log(role).open("ab") as log:

@@ -80,6 +80,13 @@ class LiveOnion:
         """The process of a role."""
         return psutil.Process(self.supervisor.pids()[role])
 
+    def lives(self, role: str) -> bool:
+        """Whether the process of a role is there."""
+        try:
+            return self.role(role).status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
     def kill_role(self, role: str, number: int = signal.SIGKILL) -> None:
         """Send a role a signal; `supervisor.watch` starts it again."""
         self.role(role).send_signal(number)
