@@ -73,11 +73,12 @@ def rasterise(vertices: Floats, faces: Ints, camera: Camera) -> Fragments:
     depth = inside[:, 2]
     with np.errstate(divide="ignore", invalid="ignore"):
         xy = (inside @ camera.k.T)[:, :2] / depth[:, None]
+        inverse_depth = 1.0 / depth
     drawn = _inside_picture(xy, depth, faces, camera)
     planes = _planes(xy, faces[drawn])
     kept = np.isfinite(planes).all(axis=(1, 2))
     drawn, planes = drawn[kept], planes[kept]
-    nearest = _nearest(xy, 1.0 / depth, faces, drawn, planes, camera)
+    nearest = _nearest(xy, inverse_depth, faces, drawn, planes, camera)
     pixels = np.flatnonzero(nearest)
     index = (nearest[pixels] & np.uint64(0xFFFFFFFF)).astype(np.int64)
     point = np.stack([pixels % camera.width + 0.5, pixels // camera.width + 0.5, np.ones(len(pixels))], axis=1)

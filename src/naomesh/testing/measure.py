@@ -25,7 +25,7 @@ from naomesh.testing.scene import Truth
 TOLERANCE_PERCENT = 0.8
 """How near counts as reached, in percent of the object's height, for coverage and F1."""
 _NORMALS_WITHIN_PERCENT = 4.0
-_SAMPLES = 60_000
+SAMPLES = 60_000
 _CANDIDATES = 5
 
 
@@ -65,8 +65,10 @@ class Accuracy:
     normals_deg: float
 
 
-def measure(model: TexturedMesh, truth: Truth, names: Mapping[str, str] | None = None) -> Accuracy:
-    """Compare `model` with `truth`.
+def measure(
+    model: TexturedMesh, truth: Truth, names: Mapping[str, str] | None = None, *, samples: int = SAMPLES
+) -> Accuracy:
+    """Compare `model` with `truth` at `samples` points of each surface.
 
     Cameras are matched by the photographs' names; `names` says what the model's cameras were called before (as
     `PhotoReport.names()` does).
@@ -87,17 +89,17 @@ def measure(model: TexturedMesh, truth: Truth, names: Mapping[str, str] | None =
     misplaced = np.linalg.norm(moved.apply(ours) - theirs, axis=1)
 
     percent = truth.height / 100
-    built = Surface(moved.apply(model.vertices), model.faces)
-    real = Surface(truth.vertices, truth.faces)
-    found, found_normals = built.spread(_SAMPLES)
+    built = Surface(moved.apply(model.vertices), model.faces, samples)
+    real = Surface(truth.vertices, truth.faces, samples)
+    found, found_normals = built.spread(samples)
     distance, nearest, true_normals = real.nearest(found)
     on_object = (nearest < truth.object_faces) & (distance < _NORMALS_WITHIN_PERCENT * percent)
     angles = np.degrees(np.arccos(np.clip((found_normals * true_normals).sum(axis=1)[on_object], -1, 1)))
 
     near = TOLERANCE_PERCENT * percent
-    true_object, seen = _object_points(truth)
+    true_object, seen = _object_points(truth, samples)
     reached = built.nearest(true_object)[0] < near
-    everywhere = real.spread(_SAMPLES)[0]
+    everywhere = real.spread(samples)[0]
     precision, recall = float((distance < near).mean()), float((built.nearest(everywhere)[0] < near).mean())
     return Accuracy(
         registered=len(pairs),
@@ -125,7 +127,7 @@ def align(points: Floats, onto: Floats) -> Similarity:
 class Surface:
     """A triangle mesh that answers what its nearest point is."""
 
-    def __init__(self, vertices: Floats, faces: Ints) -> None:
+    def __init__(self, vertices: Floats, faces: Ints, samples: int = SAMPLES) -> None:
         corners = vertices[faces]
         area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
         kept = area > 0
@@ -133,7 +135,7 @@ class Surface:
         self.corners = corners[kept]
         self.area = area[kept]
         self.normals = vertex_normals(vertices, faces)[faces[kept]]
-        dense = self._scattered(max(6 * _SAMPLES, 2 * len(self.corners)))
+        dense = self._scattered(max(6 * samples, 2 * len(self.corners)))
         self._dense_faces = np.concatenate([dense[0], np.arange(len(self.corners))])
         self._tree = cKDTree(np.concatenate([dense[1], self.corners.mean(axis=1)]))
 
@@ -181,10 +183,10 @@ def _closest(triangles: Floats, points: Floats) -> Floats:
     return np.asarray(closest(triangles, points))
 
 
-def _object_points(truth: Truth) -> tuple[Floats, NDArray[np.bool_]]:
+def _object_points(truth: Truth, samples: int) -> tuple[Floats, NDArray[np.bool_]]:
     """Points spread over the true object, and whether at least two cameras see them."""
-    surface = Surface(truth.vertices, truth.faces[: truth.object_faces])
-    points = surface.spread(_SAMPLES)[0]
+    surface = Surface(truth.vertices, truth.faces[: truth.object_faces], samples)
+    points = surface.spread(samples)[0]
     views = np.zeros(len(points), dtype=np.int64)
     for camera in truth.cameras:
         small = scaled(camera, min(1.0, 640 / camera.width))

@@ -118,7 +118,7 @@ def painted(pixels: int) -> TexturedMesh:
     """The scene with its texture, fine enough for photographs of so many pixels along the larger side."""
     grid = _grid()
     vertices, faces = _mesh(grid)
-    lit = _as_grid(paint.light(vertices, faces, _mesh(_grid(4))), grid.shape)
+    lit = _as_grid(_light(), grid.shape)
     noise = paint.SolidNoise(SEED)
     density = 0.41 * pixels
     object_tile, ground_tile = (round(5.4 * density), round(4.8 * density)), (round(4.8 * density),) * 2
@@ -133,6 +133,11 @@ def painted(pixels: int) -> TexturedMesh:
         atlas[:, left : left + tile[0]] = np.rint(encoded_colour).reshape(tile[1], tile[0], 3)
     uv, uv_faces = _unwrapped(grid, object_tile, ground_tile)
     return TexturedMesh(vertices, faces, uv / (width, height), uv_faces, atlas, UP)
+
+
+@lru_cache(maxsize=1)
+def _light() -> paint.Reals:
+    return paint.light(*_mesh(_grid()), _mesh(_grid(4)))
 
 
 def _albedo(noise: paint.SolidNoise, points: Floats, row: Floats) -> paint.Reals:
