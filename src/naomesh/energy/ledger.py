@@ -72,6 +72,9 @@ class _Covered:
         self._sums = [0.0, *accumulate(length * share for length, share in zip(lengths, self._shares, strict=False))]
 
     def between(self, start: float, end: float) -> float:
+        """Between the ends of a use that was counted; a use without length was not."""
+        if end <= start:
+            return 0.0
         return self._until(end) - self._until(start)
 
     def _until(self, time: float) -> float:
