@@ -11,7 +11,7 @@ import tempfile
 import traceback
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -117,15 +117,24 @@ def bad_setting(error: BaseException) -> NaomeshError | None:
 
     first = error.errors(include_url=False)[0]
     owner = getattr(settings, error.title, None)
-    prefix = owner.model_config.get("env_prefix", "") if owner is not None else ""
-    place = ".".join(str(part) for part in first["loc"])
-    name = place if place.upper().startswith("NAOMESH_") else f"{prefix}{place}".upper()
+    name = _name_set(owner, ".".join(str(part) for part in first["loc"]))
     given = "" if isinstance(first["input"], dict) else f" is {str(first['input'])[:60]!r}"
     return UsageError(
         f"the setting {name}{given}: {first['msg'][:1].lower()}{first['msg'][1:]}.",
         mend="The settings are described in docs/settings.md.",
         code="bad-setting",
     )
+
+
+def _name_set(owner: Any, place: str) -> str:
+    """Under which of its names a setting was set; `place` is the field, or the first of its names."""
+    if owner is None:
+        return place
+    for field in owner.model_fields.values():
+        names = [str(name) for name in getattr(field.validation_alias, "choices", ())]
+        if place in names:
+            return next((name for name in names if name in os.environ), place)
+    return f"{owner.model_config.get('env_prefix', '')}{place}".upper()
 
 
 def _unexpected(error: BaseException) -> NaomeshError:
