@@ -81,11 +81,8 @@ def test_a_good_reading_is_kept_with_its_age(source: FakeSource, clock: Clock) -
     """After a round the last reading, its age, the outlook and no problem are there, without asking the source."""
     watch = sampler(source, clock)
     assert watch.age_s() is None
-    assert why(
-        watch
-    ) == "no sun to rely on: the energy source has given no reading yet; its deadline starts it about " + (
-        "tomorrow 11:35 UTC"
-    )
+    nothing = "no sun to rely on: the energy source has given no reading yet"
+    assert why(watch) == f"{nothing}; its deadline starts it about tomorrow 11:35 UTC"
 
     patiently(watch)
     clock.seconds = 7
