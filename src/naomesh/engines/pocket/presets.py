@@ -1,0 +1,69 @@
+"""What `quality` means: one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from naomesh.jobs.request import Quality
+
+
+@dataclass(frozen=True)
+class Preset:
+    """The knobs of all steps. Sizes are in pixels of a photograph's longer side."""
+
+    features_px: int
+    """Size at which features are found; larger photographs are reduced to it."""
+    features: int
+    """The most features kept per photograph."""
+    neighbours: int
+    """Photographs that each one is matched with, once there are too many to match all with all."""
+    texture_px: int
+    """Size of the undistorted photographs, and so of the texture."""
+    sweep_px: int
+    """Size at which depth is searched for."""
+    depth_px: int
+    """Size at which depth is refined and kept."""
+    sources: int
+    """Photographs that each depth map is computed from."""
+    planes: int
+    """The most depths tried."""
+    paths: int
+    """Directions of the semi-global optimisation: 4 or 8."""
+    poisson_depth: int
+    """Levels of the octree of the surface reconstruction."""
+    faces: int
+    """Triangles of the finished mesh, about."""
+    atlas_px: int
+    """The longest side of the texture."""
+
+
+PRESETS: dict[Quality, Preset] = {
+    Quality.BAD: Preset(
+        features_px=800,
+        features=2048,
+        neighbours=24,
+        texture_px=1600,
+        sweep_px=320,
+        depth_px=640,
+        sources=4,
+        planes=80,
+        paths=4,
+        poisson_depth=8,
+        faces=80_000,
+        atlas_px=8192,
+    ),
+    Quality.GOOD: Preset(
+        features_px=1600,
+        features=4096,
+        neighbours=40,
+        texture_px=2400,
+        sweep_px=640,
+        depth_px=1200,
+        sources=5,
+        planes=128,
+        paths=8,
+        poisson_depth=10,
+        faces=250_000,
+        atlas_px=8192,
+    ),
+}

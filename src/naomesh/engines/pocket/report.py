@@ -1,0 +1,77 @@
+"""How a running step talks to the worker: lines on standard output that begin with `@`, and facts in a file.
+
+@progress DONE TOTAL                                  units of the step done, of all
+@facts {"registered": 14, ...}                        what the step counted; also in `facts/NUMBER.json`
+@error {"code": ..., "message": ..., "mend": ...}     why the step cannot be done, for a photographer
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from naomesh.engines.base import Facts, Progress
+
+PROGRESS, FACTS, ERROR = "@progress ", "@facts ", "@error "
+
+
+class StepError(Exception):
+    """A step knows why it cannot be done. `code` is stable; `message` and `mend` are for a photographer."""
+
+    def __init__(self, code: str, message: str, mend: str = "") -> None:
+        super().__init__(message)
+        self.code, self.message, self.mend = code, message, mend
+
+
+def facts_path(number: int) -> str:
+    """Where step `number` leaves its facts."""
+    return f"facts/{number}.json"
+
+
+def say_progress(done: float, total: float) -> None:
+    """`done` of `total` units are finished."""
+    _say(f"{PROGRESS}{done:g} {total:g}")
+
+
+def say_facts(number: int, facts: Facts) -> None:
+    """What the step counted."""
+    text = json.dumps(facts, ensure_ascii=True)
+    path = Path(facts_path(number))
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    _say(FACTS + text)
+
+
+def say_error(error: StepError) -> None:
+    """Why the step cannot be done."""
+    _say(ERROR + json.dumps({"code": error.code, "message": error.message, "mend": error.mend}, ensure_ascii=True))
+
+
+def read_progress(line: str) -> Progress | None:
+    """The progress that a line tells, None where it tells none."""
+    if not line.startswith(PROGRESS):
+        return None
+    try:
+        done, total = (float(word) for word in line[len(PROGRESS) :].split())
+    except ValueError:
+        return None
+    return Progress(done, total) if 0 <= done <= total and total > 0 else None
+
+
+def read_error(lines: Iterable[str]) -> StepError | None:
+    """The last error that the lines tell, None where they tell none."""
+    for line in reversed(list(lines)):
+        if line.startswith(ERROR):
+            try:
+                told = json.loads(line[len(ERROR) :])
+                return StepError(str(told["code"]), str(told["message"]), str(told.get("mend", "")))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                continue
+    return None
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
