@@ -73,7 +73,7 @@ class PlainProgress:
 
 def kind_of(reason: str) -> str:
     """A reason without its figures: two reasons of one kind do not differ materially."""
-    return re.sub(r"[\d.,:]+|\b(tomorrow|UTC|min|s|h|k?W|days)\b", "", reason)
+    return " ".join(re.sub(r"[\d.,:]+|\b(tomorrow|UTC|min|s|h|k?W|days)\b", "", reason).split())
 
 
 def facts_of(facts: dict[str, object]) -> str:
