@@ -20,7 +20,7 @@ Colour = tuple[float, float, float]
 
 NEAR = 1e-6
 """Triangles with a corner nearer than this (or behind the camera) are not drawn."""
-_PIXELS_AT_ONCE = 1 << 21
+_PIXELS_AT_ONCE = 1 << 20
 _EDGE = 1e-7
 """How far, in pixels, a triangle reaches over its edge, so that no crack opens between neighbours."""
 
@@ -40,8 +40,10 @@ class Fragments:
 
     def interpolate(self, values: NDArray[np.floating], corners: Ints) -> Floats:
         """Values at the corners, (V, C) with `corners` (F, 3) indices into them, brought to the pixels: (N, C)."""
-        at = corners[self.faces]
-        return np.asarray(sum(self.weights[:, i, None] * values[at[:, i]] for i in range(3)), dtype=np.float64)
+        total = np.zeros((len(self.faces), values.shape[1]))
+        for corner in range(3):
+            total += self.weights[:, corner, None] * values[corners[self.faces, corner]]
+        return total
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,18 @@ def rasterise(vertices: Floats, faces: Ints, camera: Camera) -> Fragments:
     nearest = _nearest(xy, inverse_depth, faces, drawn, planes, camera)
     pixels = np.flatnonzero(nearest)
     index = (nearest[pixels] & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    point = np.stack([pixels % camera.width + 0.5, pixels // camera.width + 0.5, np.ones(len(pixels))], axis=1)
     seen = drawn[index]
-    weights = np.clip(np.einsum("nij,nj->ni", planes[index], point), 0.0, None) / depth[faces[seen]]
-    inverse = weights.sum(axis=1)
-    return Fragments(pixels, seen, weights / inverse[:, None], 1.0 / inverse)
+    weights = np.empty((len(pixels), 3))
+    distance = np.empty(len(pixels))
+    for start in range(0, len(pixels), _PIXELS_AT_ONCE):
+        part = slice(start, start + _PIXELS_AT_ONCE)
+        plane = planes[index[part]]
+        x, y = pixels[part] % camera.width + 0.5, pixels[part] // camera.width + 0.5
+        flat = plane[:, :, 0] * x[:, None] + plane[:, :, 1] * y[:, None] + plane[:, :, 2]
+        weights[part] = np.maximum(flat, 0.0) * inverse_depth[faces[seen[part]]]
+        distance[part] = 1.0 / weights[part].sum(axis=1)
+        weights[part] *= distance[part, None]
+    return Fragments(pixels, seen, weights, distance)
 
 
 def draw(model: TexturedMesh, camera: Camera, *, background: Colour = (255, 255, 255), oversample: int = 1) -> Picture:

@@ -29,6 +29,13 @@ def placed(model: TexturedMesh) -> TexturedMesh:
     return replace(model, vertices=turned + shift, up=np.array([0.0, 1.0, 0.0]), cameras=cameras)
 
 
+def middle_of(model: TexturedMesh) -> Floats:
+    """The middle of the surface (3,): the mean of its points, each counting by its area."""
+    a, b, c = (model.vertices[model.faces[:, i]] for i in range(3))
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    return np.asarray(np.average((a + b + c) / 3, axis=0, weights=area))
+
+
 def _cleaned(model: TexturedMesh) -> TexturedMesh:
     a, b, c = (model.vertices[model.faces[:, i]] for i in range(3))
     area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
@@ -53,7 +60,7 @@ def _front(model: TexturedMesh) -> Floats:
     """The direction from the model to its photographers."""
     if not model.cameras:
         return np.zeros(3)
-    away = np.array([camera.center for camera in model.cameras]) - np.median(model.vertices, axis=0)
+    away = np.array([camera.center for camera in model.cameras]) - middle_of(model)
     away = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-12)
     mean = away.mean(axis=0)
     return np.asarray(mean if np.linalg.norm(mean - model.up * (mean @ model.up)) > _ONE_SIDED else away[0])

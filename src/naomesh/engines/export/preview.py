@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from naomesh.engines.export.placing import middle_of
 from naomesh.engines.mesh import Bytes, Camera, Floats, TexturedMesh
 from naomesh.engines.render import compose, look_at, rasterise, sample, scaled, vertex_normals
 
-SIZE = (1600, 1200)
+SIZE = (1280, 960)
 _OVERSAMPLE = 2
 _FOCAL_PER_WIDTH = 1.5
 _ASIDE_DEG = 18.0
@@ -58,7 +59,7 @@ def _elevation_deg(model: TexturedMesh) -> float:
     """The photographers' median height above the horizon, kept within what looks good."""
     if not model.cameras:
         return 20.0
-    away = np.array([camera.center for camera in model.cameras]) - np.median(model.vertices, axis=0)
+    away = np.array([camera.center for camera in model.cameras]) - middle_of(model)
     elevations = np.degrees(np.arctan2(away[:, 1], np.hypot(away[:, 0], away[:, 2])))
     return float(np.clip(np.median(elevations), _LOWEST_DEG, _HIGHEST_DEG))
 
