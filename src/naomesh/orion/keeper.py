@@ -50,7 +50,7 @@ class Keeper:
 
     async def run(self) -> None:
         """Keep house until cancelled."""
-        with sun.watching(self._onion):
+        with sun.watching(self._onion, self._onion.energy_source()):
             async with get_client() as client:
                 await self._until_done(lambda: runs.register(client))
                 rounds = (

@@ -21,8 +21,8 @@ _COLUMNS = (
     jobs.c.expected_draw_w,
     jobs.c.left_s,
     jobs.c.submitted_at,
-    jobs.c.state_since,
-    jobs.c.started_at,
+    jobs.c.last_started_at,
+    jobs.c.last_paused_at,
     jobs.c.step_started_at,
     jobs.c.held,
     jobs.c.lease_worker,
@@ -47,12 +47,21 @@ def load(connection: Connection, now: datetime) -> tuple[Signals, Fleet]:
     fleet = Fleet(
         slots=site.slots(connection, now), running=tuple(running), granted=tuple(granted), waiting=tuple(waiting)
     )
-    return site.signals(connection, now), fleet
+    local = now.astimezone()  # reasons tell the time as the site's people read it
+    return site.signals(connection, local), fleet
 
 
 def rules(settings: PolicySettings) -> Rules:
     """The knobs as they are set."""
     return Rules(**settings.model_dump())
+
+
+def _since(row: RowMapping) -> datetime | None:
+    """When the job was last started or paused; a retry or a crash is no pause, after which it would have to rest."""
+    started, paused = row["last_started_at"], row["last_paused_at"]
+    if row["state"] != JobState.WAITING.value:
+        return started
+    return paused if paused is not None and started is not None and paused > started else None
 
 
 def _view(row: RowMapping, now: datetime) -> JobView:
@@ -66,5 +75,5 @@ def _view(row: RowMapping, now: datetime) -> JobView:
         draw_w=row["expected_draw_w"],
         left_s=left_s,
         submitted=row["submitted_at"],
-        since=row["state_since"] if row["started_at"] is not None else None,
+        since=_since(row),
     )

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from naomesh.bootstrap import Onion, utc_now
+from naomesh.energy.base import EnergySource
 from naomesh.errors import StorageError
 from naomesh.orion.situation import rules
 from naomesh.policy.model import Reading, Signals
@@ -21,11 +22,10 @@ UNCHANGED_KEPT = timedelta(seconds=10)
 
 
 @contextmanager
-def watching(onion: Onion) -> Iterator[None]:
-    """Sample the source of the settings for as long as the block lasts."""
+def watching(onion: Onion, source: EnergySource | None) -> Iterator[None]:
+    """Sample a source for as long as the block lasts; None where none is set."""
     from naomesh.energy.sampler import Sampler
 
-    source = onion.energy_source()
     if source is None:
         _Diary(onion, site.NO_SOURCE, tuple).write(None, "")
         yield
