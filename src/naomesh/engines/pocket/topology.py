@@ -56,6 +56,12 @@ def neighbour_mean(faces: Ints, vertex_count: int) -> csr_array:
     return csr_array(matrix.multiply(weight[:, None]))
 
 
+def face_areas(vertices: Floats, faces: Ints) -> Floats:
+    """Area of each face (F,)."""
+    a, b, c = (vertices[faces[:, corner]] for corner in range(3))
+    return np.asarray(np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2)
+
+
 def vertex_normals(vertices: Floats, faces: Ints) -> Floats:
     """Unit normals (V, 3), faces weighted by their area."""
     a, b, c = (vertices[faces[:, corner]] for corner in range(3))
