@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from cli_support import NOW, job, step_run
+from cli_makers import NOW, job, step_run
 from rich.console import Console
 
 from naomesh.cli import follow

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from cli_support import NOW, job, step_run
+from cli_makers import NOW, job, step_run
 
 from naomesh.cli import remaining
 from naomesh.engines.base import Step

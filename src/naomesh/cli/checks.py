@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from naomesh.bootstrap import Onion, utc_now
 from naomesh.cli import wording
 from naomesh.cli.failures import bad_setting
-from naomesh.cli.homes import exists, require_port
+from naomesh.cli.homes import exists, read_settings, require_port
 from naomesh.cli.intake import missing_programs
 from naomesh.errors import EnergyError, NaomeshError, OnionError, ResourceError, StorageError, UsageError
 from naomesh.orion.situation import rules
@@ -25,7 +25,6 @@ from naomesh.policy.readings import trusted
 PACKAGES = ("prefect", "fastapi", "sqlalchemy", "pycolmap", "opencv-python-headless", "numpy", "trimesh", "pvlib")
 PINNED = {"prefect": "3.8.8"}
 """The policy hangs on a hook inside Prefect, so its version matters."""
-SECTIONS = ("home", "orion", "worker", "node", "engine", "energy", "policy")
 LITTLE_MEMORY_BYTES = 2_000_000_000
 LITTLE_DISK_BYTES = 2_000_000_000
 
@@ -65,8 +64,7 @@ def run_check(name: str, check: Check, onion: Onion) -> Finding:
 
 def settings(onion: Onion) -> str:
     """Whether each setting is what it should be."""
-    found = [getattr(onion.settings, name) for name in SECTIONS]
-    changed = sum(len(section.model_fields_set) for section in found)
+    changed = sum(len(section.model_fields_set) for section in read_settings(onion.settings))
     return f"{wording.count(changed, 'setting')} from the environment, all understood"
 
 

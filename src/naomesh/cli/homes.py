@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 
 import click
+from pydantic_settings import BaseSettings
 
 from naomesh.bootstrap import Onion
 from naomesh.errors import JobError, OnionError
 from naomesh.jobs.job import Job
 from naomesh.jobs.states import ENDED
+from naomesh.settings import Settings
 from naomesh.storage import jobs
 
 NO_ONION = "no-onion"
@@ -46,12 +49,20 @@ def warn_when_still(onion: Onion, found: Iterable[Job]) -> None:
 def require_startable(onion: Onion, *, orion: bool) -> None:
     """Refuse to start what could not run, before anything is written.
 
+    :raises ValueError: pydantic's, for a setting that cannot be; `naomesh.cli.failures` puts it in words.
     :raises OnionError: another Onion has the home (`home-in-use`) or something listens on the port (`port-busy`).
     """
+    read_settings(onion.settings)
     if onion.home.in_use():
         onion.home.lock().close()  # refuses, in the words of the lock
     if orion:
         require_port(onion.settings.orion.host, onion.settings.orion.port)
+
+
+def read_settings(settings: Settings) -> list[BaseSettings]:
+    """All of the settings, each class of them: a wrong one shows now, and not in a process that we start."""
+    names = [name for name, value in vars(Settings).items() if isinstance(value, cached_property)]
+    return [getattr(settings, name) for name in names]
 
 
 def require_port(host: str, port: int) -> None:
