@@ -48,9 +48,9 @@ def onion_skin(noise: SolidNoise, points: Floats) -> Reals:
     streaks = 0.6 * noise.at(points, (21, 21, 2.4), 0) + 0.4 * noise.at(points, (47, 47, 5.5), 1)
     fine = noise.rough(points, (12.0, 29.0, 61.0))
     colour = _mix(_rgb(0.66, 0.36, 0.12), _rgb(0.40, 0.13, 0.06), _smooth(0.25, 0.85, height + 0.5 * (streaks - 0.5)))
-    colour *= _contrast(0.95, 1.5, streaks, 1.5, fine)[:, None]
+    colour *= _contrast(0.92, 1.5, streaks, 2.1, fine)[:, None]
     torn = noise.rough(points, (2.1, 5.3, 13.0), 0.55) + 0.12 * (streaks - 0.5)
-    pale = _rgb(0.80, 0.64, 0.41) * _contrast(0.95, 0.7, streaks, 1.3, fine)[:, None]
+    pale = _rgb(0.60, 0.47, 0.30) * _contrast(0.95, 1.1, streaks, 2.3, fine)[:, None]
     colour = _mix(colour, pale, _smooth(0.575, 0.605, torn))
     edge = _smooth(0.555, 0.575, torn) * (1 - _smooth(0.58, 0.6, torn))
     colour *= (1 - 0.6 * edge)[:, None]
@@ -61,10 +61,10 @@ def limestone(noise: SolidNoise, points: Floats) -> Reals:
     """Warm grey stone with veins, speckles, and moss where it meets the ground: (N, 3)."""
     grain = noise.rough(points, (4.0, 11.0, 27.0, 58.0), 0.85)
     vein = 1 - np.abs(noise.rough(points, (3.1, 7.0, 17.0), 0.5) - 0.5) * 14
-    colour = _rgb(0.62, 0.56, 0.46) * _contrast(0.8, 2.2, grain)[:, None]
+    colour = _rgb(0.62, 0.56, 0.46) * _contrast(0.82, 3.2, grain)[:, None]
     colour = _mix(colour, _rgb(0.34, 0.22, 0.13), 0.75 * np.clip(vein, 0, 1))
     moss = noise.rough(points, (5.0, 16.0, 37.0)) - 0.55 * points[:, 2].astype(np.float32)
-    return _mix(colour, _rgb(0.17, 0.22, 0.07) * (0.3 + 1.5 * grain)[:, None], _smooth(0.40, 0.52, moss))
+    return _mix(colour, _rgb(0.17, 0.22, 0.07) * _contrast(1.05, 3.4, grain)[:, None], _smooth(0.40, 0.52, moss))
 
 
 def paving(noise: SolidNoise, points: Floats) -> Reals:
@@ -79,7 +79,7 @@ def paving(noise: SolidNoise, points: Floats) -> Reals:
     )
     tones = palette[rng.integers(0, len(palette), len(spots))] * rng.uniform(0.75, 1.15, (len(spots), 1))
     grain = noise.rough(points, (3.3, 9.7, 24.0, 55.0), 0.9)
-    colour = tones[nearest[:, 0]].astype(np.float32) * _contrast(0.9, 2.2, grain)[:, None]
+    colour = tones[nearest[:, 0]].astype(np.float32) * _contrast(0.88, 2.6, grain)[:, None]
     spark = _smooth(0.72, 0.8, noise.at(points, 36, 3))
     colour = _mix(colour, _rgb(0.66, 0.62, 0.52), 0.6 * spark)
     joint = 1 - _smooth(0.012, 0.04, (distance[:, 1] - distance[:, 0]).astype(np.float32))
