@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +41,7 @@ def test_only_ended_jobs_are_deleted() -> None:
 @given(st.lists(st.sampled_from(JobState), min_size=2))
 def test_sources_and_targets_tell_the_same(states: list[JobState]) -> None:
     """`legal`, `MOVES` and `sources_of` are three views of one table."""
-    for source, target in zip(states, states[1:], strict=False):
+    for source, target in pairwise(states):
         assert legal(source, target) == (target in MOVES[source]) == (source in sources_of(target))
 
 

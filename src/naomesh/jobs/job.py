@@ -17,7 +17,7 @@ STORING = 99
 
 @dataclass(frozen=True)
 class Job:
-    """One job. Times are aware UTC, `expected_s` (all of it) and `left_s` in s, `expected_draw_w` in W; see the columns of the same names."""
+    """One job. Times are aware UTC, `expected_s` (all of it) and `left_s` in s, `expected_draw_w` in W."""
 
     job_id: str
     state: JobState
@@ -83,7 +83,7 @@ def uploads_prefix(job_id: str) -> str:
 
 
 def job_prefix(pictures_obj_key: str) -> str:
-    """The prefix of all that belongs to a job: the parent of its uploads, without a leading slash, with a closing one."""
+    """The prefix of all that belongs to a job: the parent of its uploads, with a closing slash and no leading one."""
     parent = pictures_obj_key.strip("/").rpartition("/")[0]
     return f"{parent}/" if parent else ""
 

@@ -58,7 +58,8 @@ def rules(settings: PolicySettings) -> Rules:
 
 def _since(row: RowMapping) -> datetime | None:
     """When the job was last started or paused; a retry or a crash is no pause, after which it would have to rest."""
-    started, paused = row["last_started_at"], row["last_paused_at"]
+    started: datetime | None = row["last_started_at"]
+    paused: datetime | None = row["last_paused_at"]
     if row["state"] != JobState.WAITING.value:
         return started
     return paused if paused is not None and started is not None and paused > started else None
