@@ -177,6 +177,33 @@ def test_nothing_but_bad_photographs_is_refused(tmp_path: Path, kind: str) -> No
     assert "0.jpg" in str(error)
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}], ids=str)
+def test_damage_in_the_middle_of_a_jpeg_is_found(folder: Path, seed: int, options: dict[str, object]) -> None:
+    """A kilobyte of garbage in the middle decodes to grey in silence: the photograph is left out as damaged."""
+    content = jpeg(seed + 10, (160, 120), **options)
+    (folder / "sound.jpg").write_bytes(content)
+    middle = len(content) // 2
+    garbage = np.random.default_rng(seed).bytes(1024)
+    (folder / "bad.jpg").write_bytes(content[:middle] + garbage + content[middle + 1024 :])
+    found = survey(folder)
+    assert [(left.name, left.reason) for left in found.left_out] == [("bad.jpg", "damaged")]
+    assert "sound.jpg" in [photo.name for photo in found.usable]
+
+
+def test_what_follows_the_picture_is_no_damage(folder: Path) -> None:
+    """Cameras append videos, maps and second pictures to a JPEG: it is used."""
+    (folder / "more.jpg").write_bytes(jpeg(9) + np.random.default_rng(0).bytes(5000) + jpeg(8))
+    assert survey(folder).left_out == ()
+
+
+@pytest.mark.shared
+def test_real_photographs_are_sound(shared_data: Path) -> None:
+    """All photographs of the relief, from a real camera, can be used."""
+    found = survey(shared_data / "photos" / "relief")
+    assert (len(found.usable), found.left_out) == (14, ())
+
+
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "BMP"])
 def test_cut_short_pictures_of_every_format_are_found(folder: Path, kind: str) -> None:
     """Not only JPEGs: the second half is missing, so the picture is left out."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from naomesh.engines.photos.exif import read_exif
+from naomesh.engines.photos.jpeg import has_damaged_scan
 from naomesh.engines.photos.report import LeftOut, Photo, Survey
 from naomesh.errors import PhotosError
 
@@ -200,6 +201,8 @@ def _look_at(path: Path, name: str) -> Photo:
         width, height, kind, mode = image.width, image.height, image.format, image.mode
         if kind in ("JPEG", "MPO"):
             image.draft(mode, (max(1, width // 8), max(1, height // 8)))
+            if has_damaged_scan(path):
+                raise UnusableError("damaged")
             image.load()
         else:
             with turn(width * height / 1e6):
