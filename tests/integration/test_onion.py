@@ -264,3 +264,16 @@ def test_runs_are_seen_in_the_work_pool(live: LiveOnion, photos: Path) -> None:
         json={"flow_runs": {"id": {"any_": [job.flow_run_id]}}, "sort": "NAME_ASC"},
     ).json()
     assert "12 densify" in json.dumps(names)
+
+
+def test_nothing_runs_without_a_grant(live: LiveOnion, photos: Path) -> None:
+    """Whoever proposes RUNNING for a job that waits, past the worker, finds the gate there too."""
+    live.shine(0.0)
+    live.submit("eager", photos)
+    job = live.wait("eager", lambda job: job.flow_synced)
+    url = f"{live.supervisor.url}/flow_runs/{job.flow_run_id}/set_state"
+    answer = httpx.post(url, json={"state": {"type": "RUNNING"}, "force": False}).json()
+    assert answer["status"] == "REJECT"
+    assert (answer["state"]["type"], answer["state"]["name"]) == ("SCHEDULED", "AwaitingSun")
+    assert live.job("eager").state is JobState.WAITING
+    desk.cancel(live.onion, "eager")
