@@ -47,7 +47,7 @@ def submit(
     :raises ResourceError: the machine is too small for it.
     :raises JobError: the id is known, with another request under it.
     """
-    job_id = job_id or new_job_id()
+    job_id = new_job_id() if job_id is None else job_id
     if not valid_job_id(job_id):
         raise UsageError(
             f"{job_id!r} cannot be the id of a job.",
