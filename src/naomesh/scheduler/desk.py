@@ -175,11 +175,16 @@ def explain(onion: Onion, job: Job) -> Wait | Start:
     return Gate(onion.database, rules(onion.settings.policy), utc_now).explain(job)
 
 
+def _text(name: str) -> str:
+    """A file name as text: bytes that are none (Python carries them as surrogates) are replaced."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _store_photos(onion: Onion, survey: Survey, job_id: str, on_file: OnFile | None) -> None:
     prefix = uploads_prefix(job_id)
     try:
         for done, path in enumerate(survey.paths, start=1):
-            onion.store.put(path, f"{prefix}{path.name}")
+            onion.store.put(path, f"{prefix}{_text(path.name)}")
             if on_file is not None:
                 on_file(done, len(survey.paths))
     except BaseException:

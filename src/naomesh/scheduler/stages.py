@@ -6,7 +6,6 @@ import json
 import sys
 import time
 from typing import Any
-from urllib.parse import quote
 
 from naomesh.engines import estimate
 from naomesh.engines.base import Command, Outcome, Progress, Step, StepTask
@@ -160,4 +159,5 @@ def _outputs(node: Node, step: Step) -> list[str]:
 
 
 def _upload_name(key: str) -> str:
-    return quote(key, safe="")
+    """A file name that `unquote` turns back; letters of all scripts stay, since encoded they would grow too long."""
+    return key.replace("%", "%25").replace("/", "%2F")
