@@ -14,7 +14,7 @@ OUT = "naomesh-demo"
 SETTINGS = {
     "NAOMESH_ENERGY_SOURCE": "trace",
     "NAOMESH_ENERGY_TRACE_SPEED": "1440",  # a day in a minute
-    "NAOMESH_ENERGY_TRACE_START": "2026-06-21T03:00:00+00:00",  # before its second dawn; the first day is the outlook
+    "NAOMESH_ENERGY_TRACE_START": "2026-06-21T01:45:00+00:00",  # before its second dawn; the first day is the outlook
     "NAOMESH_ENERGY_TRACE_LOOP": "true",
     "NAOMESH_POLICY_MIN_PAUSE_S": "2",
 }

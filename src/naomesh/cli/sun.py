@@ -1,4 +1,4 @@
-"""The demo's two days of sun: a roof of 1 kW in Nantes around midsummer, every 15 minutes.
+"""The demo's two days of sun: a roof of 3 kW in Nantes around midsummer, every 15 minutes.
 
 The file is made by `python -m naomesh.cli.sun`: pvlib's clear sky (Ineichen and Perez) on panels that look south at 35
 degrees, times the fair-weather clouds of `CLOUDS`, which are invented. It is a model, and the source says so.
@@ -15,8 +15,8 @@ TRACE = Path(__file__).parent / "data" / "nantes-june.csv"
 FIRST = datetime(2026, 6, 20, tzinfo=UTC)
 DAYS = 2
 STEP = timedelta(minutes=15)
-PEAK_W = 1000.0
-CLOUDS = ((0.35, 7.3, 0.9), (0.25, 11.1, 2.4), (0.15, 17.9, 4.0))
+PEAK_W = 3000.0
+CLOUDS = ((0.35, 7.3, 4.1), (0.25, 11.1, 0.8), (0.15, 17.9, 5.8))
 """(depth, times a day, phase) of waves whose crests are clouds."""
 
 
