@@ -191,6 +191,13 @@ def test_nobody_reads_us_any_more():
         assert process.stderr.read() == b""
 
 
+def test_names_that_no_encoding_can_say():
+    """A file name of bytes that are no text is printed with its bytes as numbers, and not with a traceback."""
+    program = "import click\nfrom naomesh.cli.app import run\nrun([])\nclick.echo('\\udcff.jpg')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("\\udcff.jpg\n")
+
+
 def test_the_table_is_the_modules():
     """There is no command module that the table does not name, and each is imported by name only."""
     folder = Path(app.__file__).parent

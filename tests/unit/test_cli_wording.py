@@ -35,6 +35,13 @@ def test_sizes(value, text):
     assert wording.size(value) == text
 
 
+def test_names_stay_on_their_line():
+    """A name with a newline, a control character or bytes that are no text does not break the line it stands in."""
+    assert wording.one_line("Füße 1.jpg") == "Füße 1.jpg"
+    assert wording.one_line("a\nb\x1b[31m.jpg") == r"a\nb\x1b[31m.jpg"
+    assert wording.one_line("\udcff.jpg").isprintable()
+
+
 def test_counts_have_their_plural():
     """One photo, two photos."""
     assert [wording.count(number, "photo") for number in (1, 2, 1400)] == ["1 photo", "2 photos", "1,400 photos"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -75,6 +76,9 @@ def naomesh() -> None:
 
 def run(arguments: Sequence[str], group: click.Group = naomesh) -> int:
     """Run the command that the arguments name; its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files may hold what no encoding can say
+            stream.reconfigure(errors="backslashreplace")
     return guarded(lambda: group.main(list(arguments), "naomesh", standalone_mode=False), as_json="--json" in arguments)
 
 

@@ -90,8 +90,9 @@ def run_embedded(request: Request) -> Ended:
     known = folder.record()
     onion = Onion.at(folder.state)
     homes.require_startable(onion, orion=False)  # its port is a free one
-    found = intake.look_at(onion, request.photos, request.energy, request.quality, request.deadline)
-    wanted = request.record(found, intake.fingerprint(list(found.survey.paths)))
+    with waiting("looking at the photos", as_json=request.as_json, told=False):
+        found = intake.look_at(onion, request.photos, request.energy, request.quality, request.deadline)
+        wanted = request.record(found, intake.fingerprint(list(found.survey.paths)))
     if known is not None:
         folder.require_same(known, wanted)
         done = _finished(onion, folder, known)
@@ -160,7 +161,8 @@ def _take(request: Request, onion: Onion, folder: OutFolder, found: Intake, reco
     job = _find(onion, record)
     if job is None:
         folder.write(record)
-        return desk.submit(onion, found.survey, found.politic, record.deadline_time, job_id=record.job_id)
+        with waiting("copying the photos", as_json=request.as_json, told=False):
+            return desk.submit(onion, found.survey, found.politic, record.deadline_time, job_id=record.job_id)
     if job.state in (JobState.FAILED, JobState.CANCELLED):
         say(f"the job {job.status} before; it goes on from its last finished step", as_json=request.as_json)
         return desk.retry(onion, job.job_id)

@@ -66,10 +66,11 @@ def say(line: str, *, as_json: bool = False) -> None:
 
 
 @contextmanager
-def waiting(what: str, *, as_json: bool = False) -> Iterator[None]:
-    """Say what the block waits for: with the seconds that pass in a terminal, as one line elsewhere."""
+def waiting(what: str, *, as_json: bool = False, told: bool = True) -> Iterator[None]:
+    """Say what the block waits for: with the seconds that pass in a terminal, as one line elsewhere (if `told`)."""
     if as_json or not is_terminal():
-        say(what, as_json=as_json)
+        if told:
+            say(what, as_json=as_json)
         yield
         return
     from rich.console import Console

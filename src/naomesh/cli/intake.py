@@ -43,7 +43,7 @@ class Intake:
         """What a person is told before the job starts."""
         survey = self.survey
         lines = [f"{wording.count(len(survey.usable), 'photo')}, {survey.megapixels:.1f} megapixels"]
-        lines += [f"left out: {photo.name}: {photo.reason}" for photo in survey.left_out]
+        lines += [wording.one_line(f"left out: {photo.name}: {photo.reason}") for photo in survey.left_out]
         lines.append(
             f"{wording.about(self.expected.seconds)} of work, {wording.size(self.expected.memory_bytes)} memory, "
             f"{wording.size(self.expected.disk_bytes)} disk"

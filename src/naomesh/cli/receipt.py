@@ -35,12 +35,13 @@ def command(job_id: str, as_json: bool) -> None:
 def print_receipt(stored: Mapping[str, Any]) -> None:
     """The receipt as a table, and below it what a table cannot hold."""
     from naomesh.cli.output import print_table
+    from naomesh.cli.wording import one_line
     from naomesh.jobs.receipt import Receipt
 
     receipt = Receipt.from_dict(stored)
     title, headers, rows = receipt.rows()
     print_table(headers, rows, title=title, right="step,tries,time,CPU time,memory,energy,sun,grid")
     for photo in receipt.photos.left_out:
-        click.echo(f"left out: {photo.name}: {photo.reason}")
+        click.echo(one_line(f"left out: {photo.name}: {photo.reason}"))
     if receipt.energy_method:
         click.echo(f"energy: {receipt.energy_method}")

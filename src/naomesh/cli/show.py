@@ -66,7 +66,9 @@ def _facts(seen: Snapshot) -> list[tuple[str, str]]:
     from naomesh.cli import wording
 
     job, now = seen.job, seen.now
-    left_out = [f"{photo['name']}: {photo['reason']}" for photo in (job.photos or {}).get("left_out", [])]
+    left_out = [
+        wording.one_line(f"{photo['name']}: {photo['reason']}") for photo in (job.photos or {}).get("left_out", [])
+    ]
     step = f"{seen.title(job.step_idx)}, {job.fraction:.0%}" if job.state.value == "running" else ""
     left = wording.about(seen.left_s) if seen.left_s else ""
     return [

@@ -30,17 +30,19 @@ def command(
 ) -> None:
     """PHOTOS is a folder; its photos are copied, so it is free afterwards. The Onion is the one on NAOMESH_HOME."""
     from naomesh.cli import homes
-    from naomesh.cli.follow import say
+    from naomesh.cli.follow import say, waiting
     from naomesh.cli.intake import look_at
     from naomesh.cli.output import print_json
     from naomesh.scheduler import desk
 
     onion = homes.running()
-    found = look_at(onion, photos, energy, quality, deadline)
+    with waiting("looking at the photos", as_json=as_json, told=False):
+        found = look_at(onion, photos, energy, quality, deadline)
     for line in found.lines():
         say(line, as_json=True)
     until = _same_deadline(onion, job_id, deadline) or found.deadline
-    job = desk.submit(onion, found.survey, found.politic, until, job_id=job_id)
+    with waiting("copying the photos", as_json=as_json, told=False):
+        job = desk.submit(onion, found.survey, found.politic, until, job_id=job_id)
     if wait:
         from naomesh.cli.watch import watch
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from naomesh.policy.words import span, watts
 
-__all__ = ["about", "age", "clock", "count", "seconds", "size", "span", "spark", "watts"]
+__all__ = ["about", "age", "clock", "count", "one_line", "seconds", "size", "span", "spark", "watts"]
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -45,6 +45,11 @@ def size(bytes_: float) -> str:
 def count(number: int, noun: str) -> str:
     """`1 photo`, `14 photos`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def one_line(text: str) -> str:
+    r"""A name as it is, except that what would break the line is written as in Python: `a\\nb.jpg`."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def clock(when: datetime | None, now: datetime) -> str:
