@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -33,6 +35,25 @@ def naomesh(*arguments: str | Path, timeout_s: float = PATIENCE_S, **changes: st
         env=environment(**changes),
         stdin=subprocess.DEVNULL,
     )
+
+
+def in_terminal(*arguments: str | Path, **changes: str) -> str:
+    """Run a command in a terminal of its own; what appeared there."""
+    ours, theirs = pty.openpty()
+    wanted = environment(TERM="xterm-256color", COLUMNS="110", LINES="40", **changes)
+    for name in ("NO_COLOR", "CI"):
+        wanted.pop(name, None)
+    with subprocess.Popen(
+        [*NAOMESH, *map(str, arguments)], stdin=theirs, stdout=theirs, stderr=theirs, env=wanted
+    ) as process:
+        os.close(theirs)
+        seen = bytearray()
+        with contextlib.suppress(OSError):  # that is how a terminal says that the other side has gone
+            while block := os.read(ours, 1 << 16):
+                seen += block
+        os.close(ours)
+        process.wait(PATIENCE_S)
+    return seen.decode(errors="replace")
 
 
 class Running:

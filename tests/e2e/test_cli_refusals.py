@@ -86,6 +86,18 @@ def test_photos_that_cannot_be_used(tmp_path, make, code):
     assert not out.parent.exists()
 
 
+def test_photos_that_do_not_overlap(tmp_path):
+    """Only the engine can find that photos show nothing in common; then too nothing is left behind."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(4):
+        noise = Image.effect_noise((80, 60), 200).resize((640, 480))
+        noise.save(photos / f"{number}.jpg")
+    done = naomesh("run", photos, "-o", tmp_path / "out", "--quality", "bad")
+    assert " of 4 photos could be placed" in one_line(done, "photos-do-not-overlap", 3)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "settings", "code", "exit_code"),
     [

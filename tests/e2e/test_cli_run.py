@@ -96,8 +96,8 @@ def test_after_kill_9_the_same_command_goes_on(desk):
 
 
 def test_stopped_by_hand_and_failed_it_goes_on_too(desk):
-    """Ctrl-C ends with 130 and leaves no process; a failed step ends with 5; the same command goes on after both."""
-    desk.script({"2": [["wait", str(desk.folder / "never")]], "5": [["exit", 3]]})
+    """Ctrl-C ends with 130 and leaves no process; a full disk ends with 4; the same command goes on after both."""
+    desk.script({"2": [["wait", str(desk.folder / "never")]]})
     first = desk.begin("first")
     first.wait_for("step 1,")
     tree = first.tree()
@@ -106,9 +106,9 @@ def test_stopped_by_hand_and_failed_it_goes_on_too(desk):
     assert not first.said("Traceback")
     none_left(tree)
 
-    desk.script({"5": [["exit", 3]]})
+    desk.script({"5": [["say", "cannot write: No space left on device"], ["exit", 3]]})
     failed = naomesh(*desk.command(), **desk.settings)
-    one_line(failed, "step-failed", 5)
+    assert "same command" in one_line(failed, "disk-full", 4)
     assert "failed" in failed.stdout.splitlines()[-1]
 
     desk.script({})

@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from cli_process import Running, environment, naomesh, one_line, some_photos, wait_until
+from cli_process import Running, environment, in_terminal, naomesh, one_line, some_photos, wait_until
 
 
 class Onion:
@@ -95,6 +95,16 @@ def test_submit_and_wait(onion):
     assert onion.ask("logs", "alas").stdout == "alas\n"
     assert onion.ask("retry", "alas").returncode == 0
     assert onion.ask("watch", "alas").returncode == 0
+
+
+def test_in_a_terminal_it_is_a_picture(onion):
+    """In a terminal, watching draws the steps with their marks; the text of plain lines does not appear."""
+    onion.ask("submit", onion.photos, "--job-id", "seen")
+    text = in_terminal("watch", "seen", **onion.settings)
+    assert "✓" in text
+    assert "Paint the mesh" in text
+    assert "finished" in text
+    assert "step 5," not in text
 
 
 def test_cancel_in_the_middle_of_a_step(onion):

@@ -48,7 +48,7 @@ def count(number: int, noun: str) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""A name as it is, except that what would break the line is written as in Python: `a\\nb.jpg`."""
+    r"""A name as it is, except that what would break the line is written as in Python: `a\nb.jpg`."""
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
