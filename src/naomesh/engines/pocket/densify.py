@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,11 @@ from naomesh.engines.pocket.steps import DENSE, DEPTH
 
 CONFIRMING = 8
 """Neighbours that are asked whether they see the same surface."""
+POINT_SPACING = 1.5
+"""Of the cloud, in pixels of the depth maps: nearer points are averaged."""
 FEWEST_POINTS = 1000
+REMEMBERED = 24
+"""Depth maps that a process keeps, since neighbours ask for the same ones."""
 
 
 def run(run: Run) -> Facts:
@@ -33,7 +37,7 @@ def run(run: Run) -> Facts:
     jobs = [(index, run.preset) for index in cameras]
     computed = run_all(_depth, jobs, run.threads, lambda done: say_progress(done, total))
     clouds = run_all(_points, cameras, run.threads, lambda done: say_progress(len(cameras) + done, total))
-    cloud = thinned(clouds, cell_size(scene, run.preset.depth_px))
+    cloud = thinned(clouds, POINT_SPACING * cell_size(scene, run.preset.depth_px))
     if len(cloud.points) < FEWEST_POINTS:
         raise StepError(
             "photos-without-detail",
@@ -53,6 +57,11 @@ def _scene() -> Scene:
     return read_scene()
 
 
+@lru_cache(maxsize=REMEMBERED)
+def _depth_map(index: int) -> DepthMap | None:
+    return read_depth(_scene().cameras[index])
+
+
 def _depth(job: tuple[int, Preset]) -> float:
     """Compute one depth map; returns the share of its pixels that have a depth."""
     index, preset = job
@@ -66,9 +75,9 @@ def _depth(job: tuple[int, Preset]) -> float:
 
 def _points(index: int) -> Cloud:
     scene = _scene()
-    own = read_depth(scene.cameras[index])
+    own = _depth_map(index)
     if own is None:
         return Cloud(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.float32))
-    near = (read_depth(scene.cameras[other]) for other in scene.neighbours(index, CONFIRMING))
+    near = (_depth_map(other) for other in scene.neighbours(index, CONFIRMING))
     others: list[DepthMap] = [one for one in near if one is not None]
     return confirmed_points(own, others, least_views=1)

@@ -20,7 +20,7 @@ from naomesh.engines.pocket.views import View, view_of
 
 LEAST_CORRELATION = 0.35
 COARSE_STEPS_PX = (1.5, 1.0, 1.0)
-FINE_STEPS_PX = (1.5, 1.0, 1.0, 0.5, 0.5)
+FINE_STEPS_PX = (1.0, 0.5, 0.5)
 """How far each round of the refinement looks to either side, in pixels."""
 _LEVELS = 65_534
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 
 from naomesh.engines.base import Command, Cost, Engine, Facts, NodeFiles, Outcome, Progress, Step, StepTask
+from naomesh.engines.messages import error_in, progress_in
 from naomesh.engines.pocket.costs import nominal_cost
 from naomesh.engines.pocket.processes import ENVIRONMENT
-from naomesh.engines.pocket.report import StepError, facts_path, read_error, read_progress
+from naomesh.engines.pocket.report import facts_path
 from naomesh.engines.pocket.steps import STEPS
-from naomesh.errors import NaomeshError, PhotosError, ResourceError, StepFailed
+from naomesh.errors import NaomeshError, ResourceError, StepFailed
 
 SMALLEST_OUTPUT_BYTES = 20
 """Any output below this is an empty shell."""
 
 DISK_FULL = ("no space left", "disk is full", "disk full", "enospc")
 MEMORY_FULL = ("bad_alloc", "cannot allocate memory", "out of memory")
-
-PHOTOS_CODES = frozenset({"photos-do-not-overlap", "photos-without-detail", "too-few-photos"})
-RESOURCE_CODES = frozenset({"disk-full", "out-of-memory"})
 
 COUNTED: dict[int, tuple[str, ...]] = {
     0: ("photos", "cameras"),
@@ -54,7 +51,7 @@ class PocketEngine(Engine):
 
     def progress(self, step: Step, line: str) -> Progress | None:  # noqa: ARG002 all steps speak alike
         """Reads the line `@progress DONE TOTAL`."""
-        return read_progress(line)
+        return progress_in(line)
 
     def check(
         self,
@@ -100,9 +97,9 @@ def _facts(step: Step, files: NodeFiles) -> Facts:
 
 def _failure(step: Step, outcome: Outcome) -> NaomeshError:
     """The right error for a step that ended badly."""
-    told = read_error(outcome.tail)
+    told = next((error for error in map(error_in, reversed(outcome.tail)) if error is not None), None)
     if told is not None:
-        return _error_class(told.code)(told.message, mend=told.mend, code=told.code)
+        return told
     log = "\n".join(outcome.tail).lower()
     where = f"in step {step.number} ({step.title})"
     if any(sign in log for sign in DISK_FULL):
@@ -115,12 +112,3 @@ def _failure(step: Step, outcome: Outcome) -> NaomeshError:
         )
     how = f"signal {-outcome.exit_code}" if outcome.exit_code < 0 else f"exit code {outcome.exit_code}"
     return StepFailed(f"Step {step.number} ({step.title}) ended with {how}.", mend="See the step's log.")
-
-
-def _error_class(code: str) -> Callable[..., NaomeshError]:
-    if code in PHOTOS_CODES:
-        return PhotosError
-    return ResourceError if code in RESOURCE_CODES else StepFailed
-
-
-__all__ = ["PocketEngine", "StepError"]

@@ -8,15 +8,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from naomesh.engines.mesh import Camera, Floats
+from naomesh.engines.mesh import Camera
 from naomesh.engines.pocket.depthmap import DepthMap
+from naomesh.engines.pocket.views import HALF_PIXEL
 
+Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 CONSISTENT = 0.004
 """Two depths that differ by less than this share of themselves are the same surface."""
-CONSISTENT_PX = 2.0
-"""And the point must come back to within this of where it started."""
 STEEPEST_COSINE = float(np.cos(np.radians(72)))
 """Surfaces seen at a flatter angle are too uncertain."""
 LONGEST_TANGENT = 0.03
@@ -28,20 +28,46 @@ _TANGENT_PX = 2
 class Cloud:
     """`points` and `normals` (N, 3), float32."""
 
-    points: NDArray[np.float32]
-    normals: NDArray[np.float32]
+    points: Map
+    normals: Map
 
 
 def confirmed_points(own: DepthMap, others: list[DepthMap], least_views: int) -> Cloud:
     """The points of `own` that at least `least_views` of the others confirm, each moved to the mean depth."""
-    positions, views = _mean_positions(own, others)
+    depth, views = mean_depth(own, others)
     kept = views >= least_views
-    normals = _normals(positions, kept, own.camera)
-    kept &= np.abs(normals).sum(axis=2) > 0
-    rays = own.camera.center - positions[kept]
-    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
-    frontal = (rays * normals[kept]).sum(axis=1) > STEEPEST_COSINE
-    return Cloud(positions[kept][frontal].astype(np.float32), normals[kept][frontal].astype(np.float32))
+    local = _back_projected(own.camera, depth)
+    normals, good = _normals(local, kept)
+    distance = np.linalg.norm(local, axis=2)
+    good &= -(normals * local).sum(axis=2) > STEEPEST_COSINE * distance
+    camera = own.camera
+    points = (local[good].astype(np.float64) - camera.t) @ camera.r
+    return Cloud(points.astype(np.float32), (normals[good] @ camera.r).astype(np.float32))
+
+
+def mean_depth(own: DepthMap, others: list[DepthMap]) -> tuple[Map, NDArray[np.int32]]:
+    """The mean of the depths that agree (H, W), and how many others agree (H, W)."""
+    height, width = own.depth.shape
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    z = own.depth
+    total, views = z.copy(), np.zeros(z.shape, dtype=np.int32)
+    back = np.linalg.inv(own.camera.k - HALF_PIXEL)
+    for other in others:
+        # A pixel at depth z lies at z (x, y, 1) h + s in the other picture, where the third number is its depth there.
+        rotation = other.camera.r @ own.camera.r.T
+        k = other.camera.k - HALF_PIXEL
+        h = (k @ rotation @ back).astype(np.float32)
+        s = (k @ (other.camera.t - rotation @ own.camera.t)).astype(np.float32)
+        u, v, there = (z * (h[i, 0] * x + h[i, 1] * y + h[i, 2]) + s[i] for i in range(3))
+        front = np.maximum(there, 1e-9)
+        seen = cv2.remap(other.depth, u / front, v / front, cv2.INTER_LINEAR)
+        stretch = seen / front
+        agree = (z > 0) & (there > 0) & (np.abs(stretch - 1) <= CONSISTENT)
+        # The other's surface lies on its own ray through the pixel; this is its depth for us.
+        centre = np.float32((own.camera.r @ other.camera.center + own.camera.t)[2])
+        total += np.where(agree, centre + (z - centre) * stretch, 0)
+        views += agree
+    return np.asarray(total / (views + 1), dtype=np.float32), views
 
 
 def thinned(clouds: list[Cloud], cell: float) -> Cloud:
@@ -62,72 +88,32 @@ def thinned(clouds: list[Cloud], cell: float) -> Cloud:
     return Cloud(mean[kept].astype(np.float32), (normal / np.maximum(length, 1e-9))[kept].astype(np.float32))
 
 
-def _mean_positions(own: DepthMap, others: list[DepthMap]) -> tuple[Floats, NDArray[np.int32]]:
-    """Positions (H, W, 3) at the mean of the depths that agree, and how many others agree (H, W)."""
-    height, width = own.depth.shape
-    rows, columns = np.nonzero(own.depth > 0)
-    depth = own.depth[rows, columns].astype(np.float64)
-    rays = _rays(own.camera, columns, rows)
-    world = (rays * depth[:, None] - own.camera.t) @ own.camera.r
-    total, views = depth.copy(), np.zeros(len(depth), dtype=np.int32)
-    for other in others:
-        inside = world @ other.camera.r.T + other.camera.t
-        row, column, good = _pixels(other.camera, inside)
-        good = good[other.depth[row[good], column[good]] > 0]
-        seen = other.depth[row[good], column[good]].astype(np.float64)
-        agree = np.abs(seen - inside[good, 2]) <= CONSISTENT * inside[good, 2]
-        good, seen = good[agree], seen[agree]
-        back = (_rays(other.camera, column[good], row[good]) * seen[:, None] - other.camera.t) @ other.camera.r
-        again = back @ own.camera.r.T + own.camera.t
-        x = own.camera.k[0, 0] * again[:, 0] / again[:, 2] + own.camera.k[0, 2] - columns[good] - 0.5
-        y = own.camera.k[1, 1] * again[:, 1] / again[:, 2] + own.camera.k[1, 2] - rows[good] - 0.5
-        good, again = good[near := x**2 + y**2 <= CONSISTENT_PX**2], again[near]
-        total[good] += again[:, 2]
-        views[good] += 1
-    positions = np.zeros((height, width, 3))
-    positions[rows, columns] = (rays * (total / (views + 1))[:, None] - own.camera.t) @ own.camera.r
-    counted = np.zeros((height, width), dtype=np.int32)
-    counted[rows, columns] = views
-    return positions, counted
+def _back_projected(camera: Camera, depth: Map) -> Map:
+    """Positions (H, W, 3) in the camera's frame."""
+    height, width = depth.shape
+    x = ((np.arange(width) + 0.5 - camera.k[0, 2]) / camera.k[0, 0]).astype(np.float32)
+    y = ((np.arange(height) + 0.5 - camera.k[1, 2]) / camera.k[1, 1]).astype(np.float32)
+    return np.stack([depth * x[None, :], depth * y[:, None], depth], axis=2)
 
 
-def _rays(camera: Camera, columns: NDArray[np.intp], rows: NDArray[np.intp]) -> Floats:
-    """Directions with depth 1 through the pixels' centres."""
-    k = camera.k
-    x, y = (columns + 0.5 - k[0, 2]) / k[0, 0], (rows + 0.5 - k[1, 2]) / k[1, 1]
-    return np.stack([x, y, np.ones(len(columns))], axis=1)
-
-
-def _pixels(camera: Camera, inside: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of points in the camera's frame, and the indices of those within the picture."""
-    z = np.maximum(inside[:, 2], 1e-9)
-    column = np.floor(camera.k[0, 0] * inside[:, 0] / z + camera.k[0, 2])
-    row = np.floor(camera.k[1, 1] * inside[:, 1] / z + camera.k[1, 2])
-    good = (inside[:, 2] > 0) & (column >= 0) & (row >= 0) & (column < camera.width) & (row < camera.height)
-    column, row = np.where(good, column, 0), np.where(good, row, 0)
-    return row.astype(np.intp), column.astype(np.intp), np.flatnonzero(good)
-
-
-def _normals(positions: Floats, kept: Mask, camera: Camera) -> Floats:
-    """Unit normals towards the camera, from smoothed tangents (H, W, 3); 0 where there is none."""
+def _normals(local: Map, kept: Mask) -> tuple[Map, Mask]:
+    """Unit normals (H, W, 3) towards the camera at the origin, from smoothed tangents, and where there is one."""
     share = kept.astype(np.float32)
     count = np.asarray(cv2.boxFilter(share, -1, (3, 3), normalize=False))
-    # float32 keeps enough digits only near the origin
-    origin = positions[kept].mean(axis=0) if kept.any() else np.zeros(3)
-    local = ((positions - origin) * share[..., None]).astype(np.float32)
-    smooth = np.asarray(cv2.boxFilter(local, -1, (3, 3), normalize=False)) / np.maximum(count, 1)[..., None]
+    summed = cv2.boxFilter(local * share[..., None], -1, (3, 3), normalize=False)
+    smooth = np.asarray(summed / np.maximum(count, 1)[..., None], dtype=np.float32)
     s = _TANGENT_PX
+    middle = (slice(s, -s), slice(s, -s))
     across = smooth[s:-s, 2 * s :] - smooth[s:-s, : -2 * s]
     down = smooth[2 * s :, s:-s] - smooth[: -2 * s, s:-s]
-    towards = camera.center - origin - smooth[s:-s, s:-s]
-    distance = np.linalg.norm(towards, axis=2)
-    good = count >= 4
-    good = kept[s:-s, s:-s] & good[s:-s, 2 * s :] & good[s:-s, : -2 * s] & good[2 * s :, s:-s] & good[: -2 * s, s:-s]
-    good &= np.linalg.norm(across, axis=2) < LONGEST_TANGENT * distance
-    good &= np.linalg.norm(down, axis=2) < LONGEST_TANGENT * distance
-    cross = np.cross(across, down)
-    cross *= np.sign((cross * towards).sum(axis=2))[..., None]
-    cross /= np.maximum(np.linalg.norm(cross, axis=2), 1e-12)[..., None]
-    normals = np.zeros(positions.shape)
-    normals[s:-s, s:-s] = np.where(good[..., None], cross, 0)
-    return normals
+    whole = count >= 4
+    good = kept[middle] & whole[s:-s, 2 * s :] & whole[s:-s, : -2 * s] & whole[2 * s :, s:-s] & whole[: -2 * s, s:-s]
+    longest = LONGEST_TANGENT * np.linalg.norm(smooth[middle], axis=2)
+    good &= (np.linalg.norm(across, axis=2) < longest) & (np.linalg.norm(down, axis=2) < longest)
+    cross = np.cross(down, across)  # x to the right, y down: this one points back to the camera
+    cross /= np.maximum(np.linalg.norm(cross, axis=2, keepdims=True), 1e-20)
+    normals = np.zeros(local.shape, dtype=np.float32)
+    normals[middle] = cross
+    valid = np.zeros(kept.shape, dtype=np.bool_)
+    valid[middle] = good
+    return normals, valid

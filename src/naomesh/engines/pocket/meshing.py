@@ -45,7 +45,7 @@ def run(run: Run) -> Facts:
     reach = SUPPORT_CELLS * cell_size(read_scene(), run.preset.depth_px)
     kept = supported(vertices, faces, read_points(Path(DENSE)), reach, run.threads)
     if not len(kept):
-        raise StepError("no-surface", "No surface could be laid through the measured points.")
+        raise StepError("step-no-surface", "No surface could be laid through the measured points.")
     vertices, faces = without_unused(vertices, large_components(kept, len(vertices), LEAST_COMPONENT))
     write_mesh(Path(MESH), vertices, faces)
     say_progress(3, 3)
@@ -56,7 +56,8 @@ def supported(vertices: Floats, faces: Ints, points: Floats, reach: float, threa
     """The faces within `reach` of some point, and those that close small gaps between them."""
     tree = cKDTree(points, balanced_tree=False, compact_nodes=False)
     distance, _ = tree.query(vertices, distance_upper_bound=reach, workers=threads, eps=0.5)
-    near = np.asarray(distance <= reach)[faces].all(axis=1)
+    close = np.asarray(distance <= reach)
+    near = np.asarray(close[faces].all(axis=1))
     far = np.flatnonzero(~near)
     if not near.any() or not len(far):
         return faces[near]

@@ -27,7 +27,10 @@ from naomesh.engines.pocket.topology import large_components, neighbour_mean, ve
 ROUNDS = 2
 REACH_CELLS = 3.0
 """A depth map farther than this from a vertex sees something else."""
-SMOOTHING = 2
+RELAXATION = 0.5
+"""Of the way to the mean of its neighbours that each vertex goes before it is measured: takes out the waves of the
+surface reconstruction, which the moves, being averaged, cannot."""
+SMOOTHING = 4
 """Times that the moves are averaged over neighbours."""
 FLATTEST_COSINE = 0.3
 FEWEST_VIEWS = 2
@@ -44,6 +47,7 @@ def run(run: Run) -> Facts:
     moved = np.zeros(len(vertices))
     total = ROUNDS * len(maps) + 1
     for turn in range(ROUNDS):
+        vertices = vertices + RELAXATION * (smooth @ vertices - vertices)
         normals = vertex_normals(vertices, faces)
         moves = np.zeros(len(vertices))
         weights = np.zeros(len(vertices))

@@ -3,18 +3,20 @@
 @progress DONE TOTAL                                  units of the step done, of all
 @facts {"registered": 14, ...}                        what the step counted; also in `facts/NUMBER.json`
 @error {"code": ..., "message": ..., "mend": ...}     why the step cannot be done, for a photographer
+
+`naomesh.engines.messages` reads them; an error's class follows from its code.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
-from naomesh.engines.base import Facts, Progress
+from naomesh.engines.base import Facts
+from naomesh.engines.messages import ERROR, PROGRESS
 
-PROGRESS, FACTS, ERROR = "@progress ", "@facts ", "@error "
+FACTS = "@facts "
 
 
 class StepError(Exception):
@@ -47,29 +49,6 @@ def say_facts(number: int, facts: Facts) -> None:
 def say_error(error: StepError) -> None:
     """Why the step cannot be done."""
     _say(ERROR + json.dumps({"code": error.code, "message": error.message, "mend": error.mend}, ensure_ascii=True))
-
-
-def read_progress(line: str) -> Progress | None:
-    """The progress that a line tells, None where it tells none."""
-    if not line.startswith(PROGRESS):
-        return None
-    try:
-        done, total = (float(word) for word in line[len(PROGRESS) :].split())
-    except ValueError:
-        return None
-    return Progress(done, total) if 0 <= done <= total and total > 0 else None
-
-
-def read_error(lines: Iterable[str]) -> StepError | None:
-    """The last error that the lines tell, None where they tell none."""
-    for line in reversed(list(lines)):
-        if line.startswith(ERROR):
-            try:
-                told = json.loads(line[len(ERROR) :])
-                return StepError(str(told["code"]), str(told["message"]), str(told.get("mend", "")))
-            except (ValueError, KeyError, TypeError, AttributeError):
-                continue
-    return None
 
 
 def _say(line: str) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 from naomesh.engines.base import Facts
 from naomesh.engines.pocket.colmap import copy_database, pycolmap
-from naomesh.engines.pocket.listing import PHOTOS
+from naomesh.engines.pocket.listing import PHOTOS, given_names
 from naomesh.engines.pocket.matches import no_overlap
 from naomesh.engines.pocket.report import say_progress
 from naomesh.engines.pocket.run import SEED, Run
@@ -42,11 +40,12 @@ def run(run: Run) -> Facts:
     target.mkdir()
     best.write(target)
     shutil.rmtree(scratch)
+    called = given_names()
     missing = sorted(names - {image.name for image in best.images.values() if image.has_pose})
     return {
         "photos": len(names),
         "registered": placed,
-        "left_out": [_given_name(name) for name in missing],
+        "left_out": [called.get(name, name) for name in missing],
         "sparse_points": best.num_points3D(),
         "reprojection_error_px": round(float(best.compute_mean_reprojection_error()), 3),
     }
@@ -83,15 +82,3 @@ def _map(
 
 def _largest(models: dict[int, pycolmap.Reconstruction]) -> pycolmap.Reconstruction | None:
     return max(models.values(), key=lambda model: model.num_reg_images(), default=None)
-
-
-def _given_name(name: str) -> str:
-    """The photograph's name as its owner knows it, where photos.json tells it."""
-    try:
-        report: Any = json.loads(Path("photos.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return name
-    for photo in report.get("used", []) if isinstance(report, dict) else []:
-        if isinstance(photo, dict) and name in (photo.get("file"), photo.get("path")):
-            return str(photo.get("name", name))
-    return name

@@ -31,7 +31,7 @@ def run(run: Run) -> Facts:
     pairs = face_pairs(faces)
     chosen = choose_views(best, pairs)
     if (chosen < 0).all():
-        raise StepError("no-surface", "No photo shows any part of the surface.")
+        raise StepError("step-no-surface", "No photo shows any part of the surface.")
     gains = view_gains(vertices, faces, best, _counted(cameras, len(cameras), total), read_rgb)
     corners = _corners(vertices, faces, chosen, cameras)
     charts = make_charts(chosen, pairs, corners, np.array([(camera.width, camera.height) for camera in cameras]))

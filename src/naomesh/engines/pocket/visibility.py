@@ -60,33 +60,37 @@ def candidates(vertices: Floats, faces: Ints, cameras: Iterable[tuple[int, Camer
 
 
 def _quality(vertices: Floats, faces: Ints, camera: Camera, cosine: Floats) -> NDArray[np.float32]:
+    """Quality of every face in one photograph, 0 where it does not show the whole face."""
     xy, depth = project(vertices, camera)
-    p = xy[faces]
-    inside = (depth > 0)[faces].all(axis=1) & (cosine > FLATTEST_COSINE)
+    small, front = _front(vertices, faces, camera)
     with np.errstate(invalid="ignore"):
-        inside &= (p > BORDER_PX).all(axis=(1, 2))
-        inside &= (p < [camera.width - BORDER_PX, camera.height - BORDER_PX]).all(axis=(1, 2))
-    rows = np.flatnonzero(inside)
-    rows = rows[_unhidden(vertices, faces, rows, camera)]
-    p = p[rows]
-    u, v = p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]
+        good = (depth > 0) & (xy[:, 0] > BORDER_PX) & (xy[:, 0] < camera.width - BORDER_PX)
+        good &= (xy[:, 1] > BORDER_PX) & (xy[:, 1] < camera.height - BORDER_PX)
+    rows = np.flatnonzero(good)
+    good[rows] = _in_front(vertices[rows], small, front)
+    a, b, c = (faces[:, corner] for corner in range(3))
+    rows = np.flatnonzero((cosine > FLATTEST_COSINE) & good[a] & good[b] & good[c])
+    a, b, c = a[rows], b[rows], c[rows]
+    whole = _in_front((vertices[a] + vertices[b] + vertices[c]) / 3, small, front)
+    u, v = xy[b] - xy[a], xy[c] - xy[a]
+    area = np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]) / 2
     quality = np.zeros(len(faces), dtype=np.float32)
-    quality[rows] = np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]) * 0.5 * cosine[rows]
+    quality[rows] = np.where(whole, area * cosine[rows], 0)
     return quality
 
 
-def _unhidden(vertices: Floats, faces: Ints, rows: Ints, camera: Camera) -> NDArray[np.bool_]:
-    """Whether centre and corners of each face in `rows` are at the front."""
+def _front(vertices: Floats, faces: Ints, camera: Camera) -> tuple[Camera, Floats]:
+    """A smaller camera, and the depth of the front surface in it (H, W), infinite where there is none."""
     small = reduced(camera, max(1, round(max(camera.width, camera.height) * DRAWN_AT)))
     front = np.full(small.width * small.height, np.inf)
     drawn = rasterise(vertices, faces, small)
     front[drawn.pixels] = drawn.depth
-    corners = vertices[faces[rows]]
-    centre = corners.mean(axis=1)
-    good = np.ones(len(rows), dtype=np.bool_)
-    for point in (centre, *(0.9 * corners[:, corner] + 0.1 * centre for corner in range(3))):
-        xy, depth = project(point, small)
-        x = np.clip(xy[:, 0].astype(np.int64), 0, small.width - 1)
-        y = np.clip(xy[:, 1].astype(np.int64), 0, small.height - 1)
-        good &= depth <= front[y * small.width + x] * (1 + OCCLUDED)
-    return good
+    return small, front.reshape(small.height, small.width)
+
+
+def _in_front(points: Floats, camera: Camera, front: Floats) -> NDArray[np.bool_]:
+    """Whether each point, which must lie before the camera, is not behind the front surface."""
+    xy, depth = project(points, camera)
+    x = np.clip(xy[:, 0].astype(np.int64), 0, camera.width - 1)
+    y = np.clip(xy[:, 1].astype(np.int64), 0, camera.height - 1)
+    return np.asarray(depth <= front[y, x] * (1 + OCCLUDED))

@@ -15,7 +15,7 @@ INTERVAL_S = 0.5
 
 @contextmanager
 def watched(count: Callable[[], int], total: int) -> Iterator[None]:
-    """While the block runs, report `count()` of `total` whenever it has grown."""
+    """While the block runs, report `count()` of `total` whenever it has grown, and `total` when it has ended well."""
     stop = threading.Event()
 
     def look() -> None:
@@ -36,6 +36,7 @@ def watched(count: Callable[[], int], total: int) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
+    say_progress(total, total)
 
 
 def rows(database: Path, table: str) -> Callable[[], int]:
