@@ -54,7 +54,7 @@ class WorkerSettings(BaseSettings):
     lease_s: float = Field(
         default=30.0, gt=0, description="How long a job stays with a worker that says nothing, in s."
     )
-    poll_s: float = Field(default=0.25, gt=0, description="How often the worker looks for work, in s.")
+    poll_s: float = Field(default=0.1, gt=0, description="How often the worker looks for work, in s.")
 
 
 class NodeSettings(BaseSettings):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import httpx
-from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.exceptions import Abort, Pause, PrefectHTTPStatusError
@@ -18,11 +18,12 @@ PATIENCE_S = 120.0
 """How long an Orion that is away is waited for; then the step goes ahead, and the next boundary asks again."""
 
 
-def ask(client: SyncPrefectClient) -> State | None:
+def ask() -> State | None:
     """None when the run may go on; its parked state when it has to end its process now."""
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         return None
+    client = get_client(sync_client=True)  # the run's own
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:

@@ -20,6 +20,7 @@ def run(flow_run_id: str, token: int) -> None:
     os.environ["PREFECT__FLOW_RUN_ID"] = flow_run_id
     os.environ[TOKEN] = str(token)
 
+    from prefect.context import SyncClientContext
     from prefect.engine import handle_engine_signals
     from prefect.flow_engine import load_flow_run, run_flow
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
@@ -27,7 +28,11 @@ def run(flow_run_id: str, token: int) -> None:
     from naomesh.scheduler.flow import photogrammetry
 
     # without the heartbeat thread a run ends a second sooner; leases say who lives
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), handle_engine_signals(UUID(flow_run_id)):
+    with (
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+        handle_engine_signals(UUID(flow_run_id)),
+        SyncClientContext.get_or_create(),  # one client for all that the run says to Orion
+    ):
         run_flow(photogrammetry, flow_run=load_flow_run(flow_run_id=UUID(flow_run_id)))
 
 

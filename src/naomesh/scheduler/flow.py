@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import get_client
 from prefect.exceptions import Pause
 
 from naomesh.engines.base import Step
@@ -26,14 +25,13 @@ def photogrammetry(job_id: str) -> None:
     step_idx = PREPARING
     try:
         node = setup_node(session)
-        with get_client(sync_client=True) as client:
-            for count, step in enumerate(step for step in session.engine.steps if step.number not in session.done):
-                if count and (parked := boundary.ask(client)) is not None:
-                    session.onion.nodes.release(job_id)
-                    session.park(parked.message or "paused by hand")
-                    raise Pause(state=parked)
-                step_idx = step.number
-                run_step.with_options(task_run_name=f"{step.number} {step.name}")(session, node, step)
+        for count, step in enumerate(step for step in session.engine.steps if step.number not in session.done):
+            if count and (parked := boundary.ask()) is not None:
+                session.onion.nodes.release(job_id)
+                session.park(parked.message or "paused by hand")
+                raise Pause(state=parked)
+            step_idx = step.number
+            run_step.with_options(task_run_name=f"{step.number} {step.name}")(session, node, step)
         step_idx = STORING
         push_results(session, node)
     except LeaseLost:

@@ -14,7 +14,11 @@ import prefect.results
 import prefect.states
 import prefect.task_engine  # noqa: F401
 
-import naomesh.scheduler.flow  # noqa: F401
+import naomesh.engines.openmvg_openmvs.engine
+import naomesh.engines.pocket.engine
+import naomesh.nodes.local
+import naomesh.scheduler.flow
+import naomesh.storage.folder  # noqa: F401
 
 gc.collect()
 gc.freeze()  # what is shared stays shared: the collector touches none of it in the children

@@ -9,8 +9,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import unquote
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from naomesh.engines.photos.exif import read_exif
@@ -29,7 +27,6 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_SENSOR_BITS = (8, 10, 12, 14, 16, 24, 31, 32)
 
 OnProgress = Callable[[int, int], None]
 
@@ -78,7 +75,9 @@ def prepare(workspace: Path, threads: int, on_progress: OnProgress) -> PhotoRepo
 def eight_bit_rgb(image: Image.Image) -> Image.Image:
     """The picture in 8-bit RGB: deeper ones scaled by their range, transparent ones laid on white."""
     if image.mode.startswith(("I", "F")):
-        return Image.fromarray(_scaled(np.asarray(image))).convert("RGB")
+        from naomesh.engines.photos.deep import scaled  # numpy takes longer to import than a small set to prepare
+
+        return Image.fromarray(scaled(image)).convert("RGB")
     if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
         layer = image.convert("RGBA")
         paper = Image.new("RGB", image.size, "white")
@@ -110,28 +109,3 @@ def _placed(photo: Photo, part: Path, index: int) -> UsedPhoto:
     name = f"{index:05d}.jpg"
     part.replace(part.with_name(name))
     return UsedPhoto(name, photo.name, photo.width, photo.height, photo.focal_px, photo.camera)
-
-
-def _scaled(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Grey values (H, W) of any depth as 0..255. Whole numbers are scaled by the fewest bits, of those that sensors
-    have, that hold them all, so that photographs of one camera keep their brightness among each other; others by their
-    range.
-    """
-    whole = bool(np.issubdtype(values.dtype, np.integer))
-    low, high = (float(np.nanmin(values)), float(np.nanmax(values))) if whole else _finite_range(values)
-    if whole and low >= 0:
-        low, high = 0.0, float(next(2**bits - 1 for bits in _SENSOR_BITS if high < 2**bits))
-    elif low >= 0 and high <= 1:
-        low, high = 0.0, 1.0
-    gain = 255 / max(high - low, 1e-12)
-    scaled = np.empty(values.shape, dtype=np.uint8)
-    for target, row in zip(scaled, values, strict=True):  # row by row: a copy in floats is four times as large
-        finite = np.nan_to_num(row.astype(np.float64), nan=low, posinf=high, neginf=low)
-        target[:] = np.clip(np.rint((finite - low) * gain), 0, 255)
-    return scaled
-
-
-def _finite_range(values: NDArray[np.generic]) -> tuple[float, float]:
-    finite = np.asarray(values, dtype=np.float32)
-    finite = finite[np.isfinite(finite)]
-    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
