@@ -75,6 +75,17 @@ def test_another_reason_is_news_after_ten_seconds(lines):
     assert said[1:] == ["waiting: no sun to rely on: the source is silent"]
 
 
+def test_a_start_that_is_due_is_no_wait(lines):
+    """A job that may start is not said to wait, unless nobody takes it for ten seconds."""
+    said, progress = lines
+    due = Start("bypass: starts at once, sun or not")
+    progress.show(snapshot(answer=due))
+    progress.show(snapshot(now=NOW + timedelta(seconds=5), answer=due))
+    assert said == []
+    progress.show(snapshot(now=NOW + timedelta(seconds=11), answer=due))
+    assert said == ["waiting: starts any moment: bypass: starts at once, sun or not"]
+
+
 def test_one_line_per_event(lines):
     """Start, each step with its time, and the end are a line each, in order, also when several came at once."""
     said, progress = lines

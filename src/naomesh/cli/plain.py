@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from naomesh.cli import wording
 from naomesh.cli.snapshot import Snapshot
 from naomesh.jobs.states import ENDED, JobState
+from naomesh.policy.model import Start
 from naomesh.storage.steps import DONE
 
 WAIT_LINES_APART = timedelta(seconds=10)
@@ -25,6 +26,7 @@ class PlainProgress:
         self._state: JobState | None = None
         self._wait_kind = ""
         self._wait_at: datetime | None = None
+        self._start_at: datetime | None = None
 
     def __enter__(self) -> PlainProgress:
         return self
@@ -64,6 +66,12 @@ class PlainProgress:
                 self._say(f"{number}{snapshot.title(run.number)}: {wording.seconds(run.wall_s)}{facts_of(run.facts)}")
 
     def _tell_wait(self, snapshot: Snapshot) -> None:
+        if isinstance(snapshot.answer, Start):  # a worker takes it within a second or two; longer is news
+            self._start_at = self._start_at or snapshot.now
+            if snapshot.now - self._start_at < WAIT_LINES_APART:
+                return
+        else:
+            self._start_at = None
         kind = kind_of(snapshot.why_waiting)
         apart = self._wait_at is None or snapshot.now - self._wait_at >= WAIT_LINES_APART
         if kind != self._wait_kind and (apart or not self._wait_kind):

@@ -27,11 +27,12 @@ def stopping_cleanly(line: str) -> Iterator[None]:
     """
 
     def told(number: int, _frame: FrameType | None) -> None:
-        for other in NUMBERS:
+        for other in numbers:
             signal.signal(other, signal.SIG_IGN)
         raise _Told(number)
 
-    before = {number: signal.signal(number, told) for number in NUMBERS}
+    numbers = [number for number in NUMBERS if not (number == signal.SIGHUP and _ignored(number))]  # under nohup
+    before = {number: signal.signal(number, told) for number in numbers}
     try:
         yield
     except _Told as told_by:
@@ -39,3 +40,7 @@ def stopping_cleanly(line: str) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _ignored(number: int) -> bool:
+    return signal.getsignal(number) is signal.SIG_IGN
