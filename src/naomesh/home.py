@@ -83,12 +83,12 @@ class Home:
 
     # ------------------------------------------------------------------ who is at home
 
-    def lock(self) -> IO[str]:
-        """Take the home for one Onion; the lock lasts as long as the returned file is open.
+    def lock(self, role: str) -> IO[str]:
+        """Take a role in this home; the lock lasts as long as the returned file is open.
 
         :raises OnionError: another Onion has it (`home-in-use`).
         """
-        file = (self.root / "onion.lock").open("a+")
+        file = (self.root / f"{role}.lock").open("a+")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -106,10 +106,10 @@ class Home:
         return file
 
     def in_use(self) -> bool:
-        """Whether an Onion is running on this home."""
-        if not (self.root / "onion.lock").exists():
+        """Whether an Onion is running on this home: one whose Orion is."""
+        if not (self.root / "orion.lock").exists():
             return False
-        with (self.root / "onion.lock").open("a+") as file:
+        with (self.root / "orion.lock").open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

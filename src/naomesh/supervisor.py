@@ -45,7 +45,7 @@ class Supervisor:
     url: str = ""
     _children: list[_Child] = field(default_factory=list)
     _socket: socket.socket | None = None
-    _lock: IO[str] | None = None
+    _locks: list[IO[str]] = field(default_factory=list)
 
     def __enter__(self) -> Supervisor:
         self.start()
@@ -57,10 +57,19 @@ class Supervisor:
     def start(self) -> None:
         """Take the home and the port, and start the roles.
 
-        :raises OnionError: another Onion has the home (`home-in-use`) or the port is taken (`port-busy`).
+        :raises OnionError: another Onion has the home (`home-in-use`), the port is taken (`port-busy`), or there is no
+            Orion for the other roles (`no-onion`).
         """
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
         self.onion.home.prepare()
-        self._lock = self.onion.home.lock()
+        for role in self.roles:
+            self._locks.append(self.onion.home.lock(role))
         self.onion.open()
         if "orion" in self.roles:
             settings = self.onion.settings.orion
@@ -68,8 +77,14 @@ class Supervisor:
             host, port = self._socket.getsockname()[:2]
             self.url = f"http://{host}:{port}/api"
             self.onion.home.announce(orion=self.url)
-        else:
+        elif self.onion.home.in_use():
             self.url = str(self.onion.home.announced().get("orion", ""))
+        else:
+            raise OnionError(
+                f"no Orion is running in {self.onion.home.root}, and {' and '.join(self.roles)} cannot do without.",
+                mend="Start it first: naomesh up orion",
+                code="no-onion",
+            )
         for role in self.roles:
             self._children.append(_Child(role, self._spawn(role), time.monotonic()))
 
@@ -130,9 +145,9 @@ class Supervisor:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        for lock in self._locks:
+            lock.close()
+        self._locks.clear()
 
     def _spawn(self, role: str) -> subprocess.Popen[bytes]:
         environment = self.environment_of_roles()

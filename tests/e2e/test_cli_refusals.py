@@ -155,13 +155,13 @@ def test_two_onions_on_one_home(tmp_path, command):
     """A home that another Onion has is refused with 6, before anything in it is touched."""
     state = tmp_path / "out" / ".naomesh"
     state.mkdir(parents=True)
-    with Home.at(state).lock():
+    with Home.at(state).lock("orion"):
         if command == "run":
             done = naomesh("run", some_photos(tmp_path / "photos"), "-o", tmp_path / "out")
         else:
             done = naomesh("up", NAOMESH_HOME=str(state), NAOMESH_ORION_PORT="0")
     one_line(done, "home-in-use", 6)
-    assert [path.name for path in state.iterdir()] == ["onion.lock"]
+    assert [path.name for path in state.iterdir()] == ["orion.lock"]
 
 
 def test_a_busy_port(tmp_path):

@@ -90,9 +90,10 @@ def test_an_upload_that_breaks_off_leaves_nothing(onion: Onion, tmp_path: Path) 
         assert jobs.find(connection, "7") is None
 
 
-@pytest.mark.parametrize(
-    "name", ["ж" * 120 + ".jpg", "100 %.jpg", "a\nb.jpg", 'it\'s "so".jpg', os.fsdecode(b"\xff.jpg")]
-)
+NAMES = ["ж" * 120 + ".jpg", "100 %.jpg", "a\nb.jpg", 'it\'s "so".jpg', os.fsdecode(b"\xff.jpg")]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_any_file_name_is_taken(onion: Onion, tmp_path: Path, name: str) -> None:
     """What a file system calls a file, the store can keep."""
     photos = make_photos(tmp_path / "photos")

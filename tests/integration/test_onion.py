@@ -74,7 +74,7 @@ def test_a_green_job_waits_for_the_sun_without_a_process(live: LiveOnion, photos
     live.wait("dark", lambda job: job.flow_synced)
     live.wait_for(lambda: run_state(live, "dark")[1] == "AwaitingSun")
     assert "sun" in run_state(live, "dark")[2]
-    assert "sun" in desk.explain(live.onion, live.job("dark")).reason
+    assert "sun" in desk.explain(live.onion)["dark"].reason
     assert processes_of(live) == []
     live.shine(SUNNY_W)
     assert finished(live.wait("dark", ended))

@@ -31,12 +31,6 @@ class Run:
     wall_s: float = 0.0
 
     @property
-    def alone_s(self) -> float:
-        """What it would take on a machine that does nothing else: the wall time, or what the processors were busy with
-        it where that is less (others were using them)."""
-        return sum(min(outcome.wall_s, max(outcome.cpu_s, 0.0)) for outcome in self.outcomes.values())
-
-    @property
     def peak_bytes(self) -> int:
         """The most memory that any step took, all its processes together."""
         return max(outcome.peak_bytes for outcome in self.outcomes.values())

@@ -85,7 +85,7 @@ def test_an_onion_that_runs_is_no_trouble(capsys):
     """A home that is in use is well: it says where its Onion listens."""
     onion = Onion.configured()
     onion.open()
-    with onion.home.lock():
+    with onion.home.lock("orion"):
         onion.home.announce(orion="http://127.0.0.1:4321/api")
         code, found = findings(capsys)
     assert code == 0

@@ -53,8 +53,8 @@ def require_startable(onion: Onion, *, orion: bool) -> None:
     :raises OnionError: another Onion has the home (`home-in-use`) or something listens on the port (`port-busy`).
     """
     read_settings(onion.settings)
-    if onion.home.in_use():
-        onion.home.lock().close()  # refuses, in the words of the lock
+    if orion and onion.home.in_use():
+        onion.home.lock("orion").close()  # refuses, in the words of the lock
     if orion:
         require_port(onion.settings.orion.host, onion.settings.orion.port)
 

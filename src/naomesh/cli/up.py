@@ -31,8 +31,6 @@ def command(roles: tuple[str, ...]) -> None:
         with stopping_cleanly("stopped; running jobs are parked and go on at the next `naomesh up`."):
             say(f"the state is in {onion.home.root}")
             with Supervisor(onion, roles or ROLES, on_event=say) as supervisor:
-                if not supervisor.url:
-                    _refuse_lonely_worker()
                 if "orion" in supervisor.roles:
                     supervisor.wait_ready()
                 say(f"ready; Orion's own pages: {supervisor.url.removesuffix('/api')}")
@@ -41,9 +39,3 @@ def command(roles: tuple[str, ...]) -> None:
                     time.sleep(WATCH_S)
     except Stopped as stopped:
         say(stopped.line)  # that is how it is meant to end
-
-
-def _refuse_lonely_worker() -> None:
-    from naomesh.errors import OnionError
-
-    raise OnionError("no Orion is known to this worker.", mend="Start it with `naomesh up`.", code="no-onion")

@@ -6,7 +6,7 @@ Nothing here knows Prefect; `naomesh.orion.rules` puts these questions before Or
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -14,10 +14,13 @@ from naomesh.errors import IllegalMove
 from naomesh.jobs.job import Job
 from naomesh.jobs.states import ENDED, JobState
 from naomesh.orion import situation
-from naomesh.policy.decide import at_boundary, choose, decide
+from naomesh.policy.decide import at_boundary, choose, decide, explain
 from naomesh.policy.model import Continue, Fleet, JobView, Pause, Rules, Start, Wait
 from naomesh.storage import jobs
 from naomesh.storage.database import Database
+
+LOOK_AGAIN = timedelta(seconds=1)
+"""Deadlines and dwell times come nearer though nothing changes."""
 
 
 class Gate:
@@ -27,6 +30,8 @@ class Gate:
         self._database = database
         self._rules = rules
         self._clock = clock
+        self._seen: tuple[object, ...] = ()
+        self._looked_at = clock()
 
     def ask_start(self, flow_run_id: str) -> Start | Wait | None:
         """May this run start? A grant takes the job's expected draw out of the surplus at once.
@@ -78,9 +83,16 @@ class Gate:
             return at_boundary(signals, fleet, view, self._rules)
 
     def choose(self) -> list[tuple[str, str]]:
-        """(flow run, reason) of the waiting jobs that would start now, in the order in which they should."""
+        """(flow run, reason) of the waiting jobs that would start now, in the order in which they should.
+
+        Where nothing has changed since the last call, a second ago at most, the answer is empty without a look.
+        """
         now = self._clock()
         with self._database.read() as connection:
+            seen = situation.fingerprint(connection, now)
+            if seen == self._seen and abs(now - self._looked_at) < LOOK_AGAIN:
+                return []
+            self._seen, self._looked_at = seen, now
             signals, fleet = situation.load(connection, now)
             if not fleet.waiting or not fleet.free:
                 return []
@@ -88,11 +100,11 @@ class Gate:
             found = [(jobs.find(connection, view.job_id), start) for view, start in picked]
         return [(job.flow_run_id, start.reason) for job, start in found if job is not None and job.flow_run_id]
 
-    def explain(self, job: Job) -> Wait | Start:
-        """What the policy says of a waiting job now, without granting anything."""
+    def explain(self) -> dict[str, Wait | Start]:
+        """What the policy says of each waiting job now, by job id, without granting anything."""
         with self._database.read() as connection:
             signals, fleet = situation.load(connection, self._clock())
-        return decide(signals, fleet, _own_view(fleet, job), self._rules)
+        return explain(signals, fleet, self._rules)
 
     def hold(self, flow_run_id: str, *, held: bool) -> None:
         """A person paused the run by hand, or resumed it."""

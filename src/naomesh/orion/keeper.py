@@ -20,6 +20,8 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 
 from naomesh.bootstrap import Onion, utc_now
 from naomesh.errors import NaomeshError
+from naomesh.jobs.job import Job
+from naomesh.jobs.states import JobState
 from naomesh.orion import runs, sun
 from naomesh.orion.gate import Gate
 from naomesh.scheduler import recovery
@@ -63,12 +65,12 @@ class Keeper:
 
     async def _sync(self, client: PrefectClient) -> None:
         """Tell Orion of moves that it does not know of yet."""
-        pending = await self._in_thread(self._read_unsynced)
+        pending, reasons = await self._in_thread(self._read_unsynced)
         limit = asyncio.Semaphore(AT_ONCE)
 
-        async def tell(job: Any) -> None:
+        async def tell(job: Job) -> None:
             async with limit:
-                await runs.sync(client, self._onion, job, self._in_thread)
+                await runs.sync(client, self._onion, job, reasons.get(job.job_id, ""), self._in_thread)
 
         await asyncio.gather(*(tell(job) for job in pending))
 
@@ -96,9 +98,13 @@ class Keeper:
 
     # ------------------------------------------------------------------ in the thread
 
-    def _read_unsynced(self) -> list[Any]:
+    def _read_unsynced(self) -> tuple[list[Job], dict[str, str]]:
+        """Jobs that Orion has to hear of, and why those of them wait that do."""
         with self._onion.database.read() as connection:
-            return jobs.unsynced(connection)
+            pending = jobs.unsynced(connection)
+        if not any(job.state is JobState.WAITING for job in pending):
+            return pending, {}
+        return pending, {job_id: decision.reason for job_id, decision in self._gate.explain().items()}
 
     def _recover_now(self) -> None:
         with self._onion.database.write() as connection:

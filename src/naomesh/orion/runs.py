@@ -19,8 +19,6 @@ from naomesh.bootstrap import Onion, utc_now
 from naomesh.jobs.job import Job, checkpoints_prefix, job_prefix
 from naomesh.jobs.states import JobState
 from naomesh.orion.names import AWAITING_SUN, DEPLOYMENT, FAR, FLOW, TAG, WOKEN, WORK_POOL, WORKER_TYPE
-from naomesh.policy.model import Wait
-from naomesh.scheduler import desk
 from naomesh.storage import jobs
 
 InThread = Callable[..., Any]
@@ -45,8 +43,8 @@ async def register(client: PrefectClient) -> None:
     ]
 
 
-async def sync(client: PrefectClient, onion: Onion, job: Job, in_thread: InThread) -> None:
-    """Bring Orion's run of a job to where the job is, then note that it is there."""
+async def sync(client: PrefectClient, onion: Onion, job: Job, reason: str, in_thread: InThread) -> None:
+    """Bring Orion's run of a job to where the job is, then note that it is there; `reason` says why it waits."""
     if job.state is JobState.DELETING:
         await _delete_run(client, job)
         await in_thread(_forget, onion, job)
@@ -54,8 +52,8 @@ async def sync(client: PrefectClient, onion: Onion, job: Job, in_thread: InThrea
     run_id = job.flow_run_id
     try:
         if run_id is None:
-            run_id = await _create(client, onion, job, in_thread)
-        elif (state := await _state_for(onion, job, in_thread)) is not None:
+            run_id = await _create(client, job, reason)
+        elif (state := _state_for(job, reason)) is not None:
             run = await client.read_flow_run(UUID(run_id))
             if run.state is None or (run.state.type, run.state.name) != (state.type, state.name):
                 await client.set_flow_run_state(UUID(run_id), state, force=True)
@@ -71,8 +69,8 @@ async def wake(client: PrefectClient, run_id: str, reason: str) -> None:
     await client.set_flow_run_state(UUID(run_id), Scheduled(name=WOKEN, message=reason, scheduled_time=utc_now()))
 
 
-async def _create(client: PrefectClient, onion: Onion, job: Job, in_thread: InThread) -> str:
-    state = await _state_for(onion, job, in_thread) or _parked("")
+async def _create(client: PrefectClient, job: Job, reason: str) -> str:
+    state = _state_for(job, reason) or _parked(reason)
     run = await client.create_flow_run_from_deployment(
         _deployment[0],
         parameters={"job_id": job.job_id},
@@ -84,10 +82,10 @@ async def _create(client: PrefectClient, onion: Onion, job: Job, in_thread: InTh
     return str(run.id)
 
 
-async def _state_for(onion: Onion, job: Job, in_thread: InThread) -> State | None:
+def _state_for(job: Job, reason: str) -> State | None:
     match job.state:
         case JobState.WAITING:
-            return _parked(await in_thread(_reason, onion, job))
+            return _parked(reason)
         case JobState.CANCELLED:
             return Cancelled(message="cancelled on request")
         case JobState.FAILED:
@@ -100,11 +98,6 @@ async def _state_for(onion: Onion, job: Job, in_thread: InThread) -> State | Non
 
 def _parked(reason: str) -> State:
     return Scheduled(name=AWAITING_SUN, message=reason, scheduled_time=datetime.now(UTC) + timedelta(seconds=FAR))
-
-
-def _reason(onion: Onion, job: Job) -> str:
-    decision = desk.explain(onion, job)
-    return decision.reason if isinstance(decision, Wait) else "it is next"
 
 
 async def _delete_run(client: PrefectClient, job: Job) -> None:

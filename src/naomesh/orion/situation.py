@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, case, func, select
 
 from naomesh.jobs.request import Energy
 from naomesh.jobs.states import JobState
 from naomesh.policy.model import Fleet, JobView, Rules, Signals
 from naomesh.settings import PolicySettings
 from naomesh.storage import site
-from naomesh.storage.tables import jobs
+from naomesh.storage.tables import jobs, readings
 
 _COLUMNS = (
     jobs.c.job_id,
@@ -49,6 +49,16 @@ def load(connection: Connection, now: datetime) -> tuple[Signals, Fleet]:
     )
     local = now.astimezone()  # reasons tell the time as the site's people read it
     return site.signals(connection, local), fleet
+
+
+def fingerprint(connection: Connection, now: datetime) -> tuple[object, ...]:
+    """Something that changes whenever the situation does, but for the passing of time; much cheaper than to load it."""
+    held = func.count(case((jobs.c.held, 1)))
+    query = select(
+        func.count(), func.max(jobs.c.state_since), func.sum(jobs.c.lease_token), func.count(jobs.c.flow_run_id), held
+    ).where(jobs.c.state.in_([state.value for state in _STATES]))
+    newest = connection.execute(select(func.max(readings.c.id))).scalar()
+    return (newest, site.slots(connection, now), *connection.execute(query).one())
 
 
 def rules(settings: PolicySettings) -> Rules:

@@ -170,9 +170,9 @@ def fetch(onion: Onion, job_id: str, out: Path, on_file: OnFile | None = None) -
     return fetched
 
 
-def explain(onion: Onion, job: Job) -> Wait | Start:
-    """Why a waiting job waits, and when it will probably start, as things are now."""
-    return Gate(onion.database, rules(onion.settings.policy), utc_now).explain(job)
+def explain(onion: Onion) -> dict[str, Wait | Start]:
+    """Why each waiting job waits, and when it will probably start, as things are now, by job id."""
+    return Gate(onion.database, rules(onion.settings.policy), utc_now).explain()
 
 
 def _text(name: str) -> str:
