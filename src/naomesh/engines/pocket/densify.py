@@ -13,7 +13,7 @@ from naomesh.engines.pocket.depthmap import DepthMap, compute_depth, read_depth,
 from naomesh.engines.pocket.fusion import Cloud, confirmed_points, thinned
 from naomesh.engines.pocket.ply import write_cloud
 from naomesh.engines.pocket.presets import Preset
-from naomesh.engines.pocket.processes import run_all
+from naomesh.engines.pocket.processes import crew
 from naomesh.engines.pocket.report import StepError, say_progress
 from naomesh.engines.pocket.run import Run
 from naomesh.engines.pocket.scene import Scene, cell_size, read_scene
@@ -35,8 +35,9 @@ def run(run: Run) -> Facts:
     cameras = range(len(scene.cameras))
     total = 2 * len(cameras)
     jobs = [(index, run.preset) for index in cameras]
-    computed = run_all(_depth, jobs, run.threads, lambda done: say_progress(done, total))
-    clouds = run_all(_points, cameras, run.threads, lambda done: say_progress(len(cameras) + done, total))
+    with crew(min(run.threads, len(cameras))) as workers:
+        computed = workers.run_all(_depth, jobs, lambda done: say_progress(done, total))
+        clouds = workers.run_all(_points, cameras, lambda done: say_progress(len(cameras) + done, total))
     cloud = thinned(clouds, POINT_SPACING * cell_size(scene, run.preset.depth_px))
     if len(cloud.points) < FEWEST_POINTS:
         raise StepError(

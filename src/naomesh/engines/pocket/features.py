@@ -16,7 +16,7 @@ from naomesh.engines.base import Facts
 from naomesh.engines.pocket.colmap import pycolmap, shrink_database
 from naomesh.engines.pocket.listing import PHOTOS, ListedCamera, read_cameras
 from naomesh.engines.pocket.presets import Preset
-from naomesh.engines.pocket.processes import run_all
+from naomesh.engines.pocket.processes import crew
 from naomesh.engines.pocket.report import StepError, say_progress
 from naomesh.engines.pocket.run import Run
 from naomesh.engines.pocket.steps import FEATURES
@@ -41,7 +41,8 @@ def run(run: Run) -> Facts:
     cameras = read_cameras()
     names = [name for camera in cameras for name in camera.photos]
     jobs = [(name, run.preset) for name in names]
-    found = run_all(_features, jobs, run.threads, lambda done: say_progress(done, len(names)))
+    with crew(min(run.threads, len(names))) as workers:
+        found = workers.run_all(_features, jobs, lambda done: say_progress(done, len(names)))
     plain = sum(len(features.points) < FEWEST_FEATURES for features in found)
     if len(names) - plain < 2:
         raise StepError(

@@ -28,20 +28,37 @@ ENVIRONMENT = {
 """For the processes of a step; it counts from their start only."""
 
 
-def run_all(
-    work: Callable[[Job], Result], jobs: Iterable[Job], processes: int, on_done: Callable[[int], None]
-) -> list[Result]:
-    """`work` of every job, in the order of the jobs, on that many processes; `on_done` hears how many are done.
+class Crew:
+    """A few processes that work through lists of jobs; they keep what they have read from one list to the next."""
 
-    :raises concurrent.futures.process.BrokenProcessPool: a process was killed from outside (memory).
-    """
-    listed = list(jobs)
-    with _pool(min(processes, len(listed) or 1)) as pool:
-        futures = [pool.submit(work, job) for job in listed]
+    def __init__(self, pool: ProcessPoolExecutor) -> None:
+        self._pool = pool
+
+    def run_all(
+        self, work: Callable[[Job], Result], jobs: Iterable[Job], on_done: Callable[[int], None]
+    ) -> list[Result]:
+        """`work` of every job, in the order of the jobs; `on_done` hears how many are done.
+
+        :raises concurrent.futures.process.BrokenProcessPool: a process was killed from outside (memory).
+        """
+        futures = [self._pool.submit(work, job) for job in jobs]
         for done, future in enumerate(as_completed(futures), start=1):
             future.result()
             on_done(done)
         return [future.result() for future in futures]
+
+
+@contextmanager
+def crew(processes: int) -> Iterator[Crew]:
+    """That many processes; they are gone when the block ends, however it ends."""
+    os.environ.update(ENVIRONMENT)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max(1, processes), mp_context=context, initializer=_start) as pool:
+        try:
+            yield Crew(pool)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def die_with_parent() -> None:
@@ -52,18 +69,6 @@ def die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it died in between
         os._exit(1)
-
-
-@contextmanager
-def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
-    os.environ.update(ENVIRONMENT)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_start) as pool:
-        try:
-            yield pool
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _start() -> None:

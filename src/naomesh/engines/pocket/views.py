@@ -11,6 +11,8 @@ from naomesh.engines.pocket.scene import Grey, Scene, read_grey, reduced
 
 HALF_PIXEL = np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])
 """Cameras put pixel centres at 0.5 (COLMAP), OpenCV's warps at 0."""
+KEPT = 24
+"""Pictures that a process remembers."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,29 @@ def view_of(scene: Scene, index: int, side_px: int, count: int) -> View | None:
         return None
     near, far = scene.depth_range(index)
     camera = reduced(scene.cameras[index], side_px)
-    sources = tuple(_source(camera, reduced(scene.cameras[other], side_px)) for other in neighbours)
-    return View(camera, read_grey(camera), sources, 1 / near, 1 / far)
+    sources = tuple(_source(camera, scene.cameras[other], side_px) for other in neighbours)
+    return View(camera, _grey(scene.cameras[index], side_px), sources, 1 / near, 1 / far)
 
 
-def _source(camera: Camera, other: Camera) -> Source:
+def _source(camera: Camera, whole: Camera, side_px: int) -> Source:
+    other = reduced(whole, side_px)
     r = other.r @ camera.r.T
     k = other.k - HALF_PIXEL
-    return Source(read_grey(other), k @ r @ np.linalg.inv(camera.k - HALF_PIXEL), k @ (other.t - r @ camera.t))
+    return Source(_grey(whole, side_px), k @ r @ np.linalg.inv(camera.k - HALF_PIXEL), k @ (other.t - r @ camera.t))
+
+
+def _grey(camera: Camera, side_px: int) -> Grey:
+    """The photograph in grey. Neighbours ask for the same ones in turn, so the last ones are kept."""
+    key = (camera.name, side_px)
+    if key not in _kept:
+        while len(_kept) >= KEPT:
+            _kept.pop(next(iter(_kept)))
+        _kept[key] = read_grey(reduced(camera, side_px))
+    _kept[key] = _kept.pop(key)
+    return _kept[key]
+
+
+_kept: dict[tuple[str, int], Grey] = {}
 
 
 def _divided(x: Floats) -> Floats:
