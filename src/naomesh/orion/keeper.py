@@ -36,7 +36,7 @@ PRUNE_S = 3600.0
 WAKE_AGAIN_S = 2.0
 """A run that was woken and that no worker has asked for is woken again after so long."""
 READINGS_KEPT = timedelta(days=90)
-AT_ONCE = 8
+AT_ONCE = 4
 """Requests to Orion at the same time: its SQLite takes one write after the other anyway."""
 
 
