@@ -19,6 +19,7 @@ from naomesh.engines.pocket.sweep import cost_volume, inverse_depths
 from naomesh.engines.pocket.views import View, view_of
 
 LEAST_CORRELATION = 0.35
+COARSE_WINDOW = 5
 COARSE_STEPS_PX = (1.5, 1.0, 1.0)
 FINE_STEPS_PX = (1.0, 0.5, 0.5)
 """How far each round of the refinement looks to either side, in pixels."""
@@ -44,14 +45,14 @@ def compute_depth(scene: Scene, index: int, preset: Preset) -> tuple[View, NDArr
     inverse = (planes[0] + plane * (planes[1] - planes[0])).astype(np.float32)
     view: View | None = coarse
     if preset.depth_px > preset.sweep_px:
-        inverse, valid = refine(coarse, inverse, valid, steps_px=COARSE_STEPS_PX)
+        inverse, valid = refine(coarse, inverse, valid, window=COARSE_WINDOW, steps_px=COARSE_STEPS_PX)
         view = view_of(scene, index, preset.depth_px, preset.sources)
         assert view is not None  # noqa: S101 it had sources a line ago
         size = (view.camera.width, view.camera.height)
         inverse = np.asarray(_enlarged(inverse, valid, size), dtype=np.float32)
         valid = inverse > 0
     assert view is not None  # noqa: S101
-    inverse, valid = refine(view, inverse, valid, steps_px=FINE_STEPS_PX)
+    inverse, valid = refine(view, inverse, valid, window=preset.window, steps_px=FINE_STEPS_PX)
     valid &= (inverse > view.farthest / 2) & (inverse < view.nearest * 2)
     return view, np.where(valid, inverse, 0).astype(np.float32)
 

@@ -21,8 +21,8 @@ from naomesh.engines.pocket.scene import cell_size, read_scene
 from naomesh.engines.pocket.steps import DENSE, MESH
 from naomesh.engines.pocket.topology import components, face_areas, face_pairs, large_components, without_unused
 
-SUPPORT_CELLS = 4.0
-"""A vertex farther than this from every point was invented."""
+SUPPORT = 4.0 / 640
+"""A vertex farther from every point than this share of a picture's longer side, at its distance, was invented."""
 LARGEST_BRIDGE = 0.07
 """Of the surface: a gap up to this stays bridged."""
 LEAST_COMPONENT = 0.02
@@ -42,7 +42,7 @@ def run(run: Run) -> Facts:
     say_progress(2, 3)
     vertices, faces = read_mesh(raw)
     raw.unlink()
-    reach = SUPPORT_CELLS * cell_size(read_scene(), run.preset.depth_px)
+    reach = SUPPORT * run.preset.depth_px * cell_size(read_scene(), run.preset.depth_px)
     kept = supported(vertices, faces, read_points(Path(DENSE)), reach, run.threads)
     if not len(kept):
         raise StepError("step-no-surface", "No surface could be laid through the measured points.")

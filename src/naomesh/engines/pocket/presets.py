@@ -23,6 +23,8 @@ class Preset:
     """Size at which depth is searched for."""
     depth_px: int
     """Size at which depth is refined and kept."""
+    window: int
+    """Side of the square in which pictures are compared when depth is refined, in pixels of the depth map."""
     sources: int
     """Photographs that each depth map is computed from."""
     planes: int
@@ -31,6 +33,8 @@ class Preset:
     """Directions of the semi-global optimisation: 4 or 8."""
     poisson_depth: int
     """Levels of the octree of the surface reconstruction."""
+    smoothing: int
+    """Times that the refinement's moves are averaged over neighbours: about two pixels of the depth maps in all."""
     faces: int
     """Triangles of the finished mesh, about."""
     atlas_px: int
@@ -45,10 +49,12 @@ PRESETS: dict[Quality, Preset] = {
         texture_px=1600,
         sweep_px=320,
         depth_px=640,
+        window=5,
         sources=4,
         planes=64,
         paths=4,
         poisson_depth=8,
+        smoothing=2,
         faces=80_000,
         atlas_px=8192,
     ),
@@ -58,11 +64,13 @@ PRESETS: dict[Quality, Preset] = {
         neighbours=40,
         texture_px=2400,
         sweep_px=640,
-        depth_px=1200,
+        depth_px=960,
+        window=7,
         sources=5,
         planes=128,
         paths=8,
-        poisson_depth=10,
+        poisson_depth=9,
+        smoothing=6,
         faces=250_000,
         atlas_px=8192,
     ),

@@ -1,9 +1,9 @@
 """Step 14: the mesh moved onto the depth maps, then simplified.
 
 Poisson's surface is smooth and a little inside where it bends; the depth maps know better, each with noise. So each
-vertex moves along its normal to the weighted mean of what the views that see it measured there, with the moves (not the
-positions) averaged over neighbours, which keeps the folds. Then edges are collapsed where the surface is flat (quadric
-error, Garland and Heckbert 1997).
+vertex goes first to the mean of its neighbours, and then along its normal to the weighted mean of what the views that
+see it measured there, with the moves (not the positions) averaged over neighbours, which keeps the folds. Then edges
+are collapsed where the surface is flat (quadric error, Garland and Heckbert 1997).
 """
 
 from __future__ import annotations
@@ -24,14 +24,9 @@ from naomesh.engines.pocket.scene import cell_size, read_scene
 from naomesh.engines.pocket.steps import MESH, REFINED
 from naomesh.engines.pocket.topology import large_components, neighbour_mean, vertex_normals, without_unused
 
-ROUNDS = 2
+ROUNDS = 4
 REACH_CELLS = 3.0
 """A depth map farther than this from a vertex sees something else."""
-RELAXATION = 0.5
-"""Of the way to the mean of its neighbours that each vertex goes before it is measured: takes out the waves of the
-surface reconstruction, which the moves, being averaged, cannot."""
-SMOOTHING = 4
-"""Times that the moves are averaged over neighbours."""
 FLATTEST_COSINE = 0.3
 FEWEST_VIEWS = 2
 LEAST_COMPONENT = 0.02
@@ -47,7 +42,8 @@ def run(run: Run) -> Facts:
     moved = np.zeros(len(vertices))
     total = ROUNDS * len(maps) + 1
     for turn in range(ROUNDS):
-        vertices = vertices + RELAXATION * (smooth @ vertices - vertices)
+        # Takes out the waves of the surface reconstruction, which the moves, being averaged, cannot.
+        vertices = smooth @ vertices
         normals = vertex_normals(vertices, faces)
         moves = np.zeros(len(vertices))
         weights = np.zeros(len(vertices))
@@ -59,7 +55,7 @@ def run(run: Run) -> Facts:
             views[rows] += 1
             say_progress(turn * len(maps) + done, total)
         move = np.where(views >= FEWEST_VIEWS, moves / np.maximum(weights, 1e-30), 0)
-        for _ in range(SMOOTHING):
+        for _ in range(run.preset.smoothing):
             move = smooth @ move
         vertices = vertices + normals * move[:, None]
         moved += move

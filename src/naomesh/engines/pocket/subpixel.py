@@ -20,9 +20,7 @@ from naomesh.engines.pocket.views import Source, View
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-WINDOW = (5, 5)
 NOISE = 4.0
-FILTER_SIZE = 5
 FILTER_PX = 4.0
 """Differences of disparity up to about this are filtered, larger ones are edges."""
 FILTER_REACH_PX = 1.5
@@ -43,22 +41,27 @@ class _Rays:
     t: NDArray[np.float32]
 
 
-def refine(view: View, inverse: Map, valid: Mask, *, steps_px: tuple[float, ...]) -> tuple[Map, Mask]:
-    """Refined inverse depth (H, W) and where it holds (H, W)."""
+def refine(view: View, inverse: Map, valid: Mask, window: int, steps_px: tuple[float, ...]) -> tuple[Map, Mask]:
+    """Refined inverse depth (H, W) and where it holds (H, W).
+
+    `window`: side of the square in which pictures are compared and depths filtered; `steps_px`: how far each round
+    looks to either side, in pixels of the widest source.
+    """
+    size = (window, window)
     pixel = (view.nearest - view.farthest) / max(view.disparity_px(), 1e-9)
     surface = np.where(valid, (inverse - view.farthest) / pixel, 0).astype(np.float32)  # in pixels of disparity
     rays = [_rays(view, source) for source in view.sources]
-    mean = np.asarray(cv2.blur(view.grey, WINDOW), dtype=np.float32)
-    variance = np.asarray(cv2.blur(view.grey * view.grey, WINDOW) - mean * mean, dtype=np.float32)
+    mean = np.asarray(cv2.blur(view.grey, size), dtype=np.float32)
+    variance = np.asarray(cv2.blur(view.grey * view.grey, size) - mean * mean, dtype=np.float32)
     best = np.zeros_like(surface)
     for step in steps_px:
-        smooth = _filtered(surface, valid, FILTER_PX)
+        smooth = _filtered(surface, valid, window, FILTER_PX)
         tried = [_inverse(view, (smooth + offset).astype(np.float32), pixel) for offset in (-step, 0.0, step)]
-        scores = [[_score(view.grey, mean, variance, ray, inverse) for inverse in tried] for ray in rays]
+        scores = [[_score(view.grey, mean, variance, ray, inverse, size) for inverse in tried] for ray in rays]
         move, best = _parabola(scores)
         surface = np.where(valid, smooth + move * np.float32(step), 0).astype(np.float32)
     valid = valid & (best > LEAST_CORRELATION)
-    surface = _filtered(surface, valid, FILTER_PX / 2)
+    surface = _filtered(surface, valid, window, FILTER_PX / 2)
     return _inverse(view, surface, pixel), valid
 
 
@@ -75,13 +78,13 @@ def _rays(view: View, source: Source) -> _Rays:
     return _Rays(source.grey, u, v, w, source.t.astype(np.float32))
 
 
-def _score(grey: Grey, mean: Map, variance: Map, ray: _Rays, inverse: Map) -> Map:
+def _score(grey: Grey, mean: Map, variance: Map, ray: _Rays, inverse: Map, size: tuple[int, int]) -> Map:
     """Correlation of the reference with the source seen through the surface `inverse`."""
     z = ray.z + inverse * ray.t[2]
     moved = cv2.remap(ray.grey, (ray.x + inverse * ray.t[0]) / z, (ray.y + inverse * ray.t[1]) / z, cv2.INTER_LINEAR)
-    mean_moved = cv2.blur(moved, WINDOW)
-    variance_moved = cv2.blur(moved * moved, WINDOW) - mean_moved * mean_moved
-    covariance = cv2.blur(grey * moved, WINDOW) - mean * mean_moved
+    mean_moved = cv2.blur(moved, size)
+    variance_moved = cv2.blur(moved * moved, size) - mean_moved * mean_moved
+    covariance = cv2.blur(grey * moved, size) - mean * mean_moved
     return np.asarray(covariance / np.sqrt(np.maximum(variance * variance_moved, 0) + NOISE**4), dtype=np.float32)
 
 
@@ -98,8 +101,8 @@ def _parabola(scores: list[list[Map]]) -> tuple[Map, Map]:
     return np.clip(move, -1, 1).astype(np.float32), np.maximum(np.maximum(below, here), above)
 
 
-def _filtered(surface: Map, valid: Mask, reach_px: float) -> Map:
+def _filtered(surface: Map, valid: Mask, window: int, reach_px: float) -> Map:
     """Bilateral filter over the valid pixels; the others are far off, and so do not mix in."""
     masked = np.where(valid, surface, np.float32(-20 * FILTER_PX)).astype(np.float32)
-    smooth = cv2.bilateralFilter(masked, FILTER_SIZE, reach_px, FILTER_REACH_PX)
+    smooth = cv2.bilateralFilter(masked, window, reach_px, FILTER_REACH_PX)
     return np.asarray(np.where(valid, smooth, surface), dtype=np.float32)
