@@ -33,8 +33,10 @@ class Preset:
     """Directions of the semi-global optimisation: 4 or 8."""
     poisson_depth: int
     """Levels of the octree of the surface reconstruction."""
+    relaxing: int
+    """Times that each round of the mesh's refinement moves a vertex to the mean of its neighbours first."""
     smoothing: int
-    """Times that the refinement's moves are averaged over neighbours: about two pixels of the depth maps in all."""
+    """Times that the refinement's moves are averaged over neighbours; more where the mesh is finer."""
     faces: int
     """Triangles of the finished mesh, about."""
     atlas_px: int
@@ -54,6 +56,7 @@ PRESETS: dict[Quality, Preset] = {
         planes=64,
         paths=4,
         poisson_depth=8,
+        relaxing=1,
         smoothing=2,
         faces=80_000,
         atlas_px=8192,
@@ -65,12 +68,13 @@ PRESETS: dict[Quality, Preset] = {
         texture_px=2400,
         sweep_px=640,
         depth_px=960,
-        window=7,
+        window=5,
         sources=5,
         planes=128,
         paths=8,
         poisson_depth=9,
-        smoothing=6,
+        relaxing=3,
+        smoothing=12,
         faces=250_000,
         atlas_px=8192,
     ),

@@ -43,7 +43,8 @@ def run(run: Run) -> Facts:
     total = ROUNDS * len(maps) + 1
     for turn in range(ROUNDS):
         # Takes out the waves of the surface reconstruction, which the moves, being averaged, cannot.
-        vertices = smooth @ vertices
+        for _ in range(run.preset.relaxing):
+            vertices = smooth @ vertices
         normals = vertex_normals(vertices, faces)
         moves = np.zeros(len(vertices))
         weights = np.zeros(len(vertices))
