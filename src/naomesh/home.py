@@ -71,15 +71,7 @@ class Home:
 
         :raises StorageError: the folder cannot be written (`home-unwritable`).
         """
-        try:
-            for folder in (self.root, self.objects, self.work, self.prefect, self.root / "logs"):
-                folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(
-                f"the folder {self.root} cannot be used: {error.strerror}.",
-                mend="Choose another one, or give yourself the right to write there.",
-                code="home-unwritable",
-            ) from error
+        self._make(self.root, self.objects, self.work, self.prefect, self.root / "logs")
 
     # ------------------------------------------------------------------ who is at home
 
@@ -87,7 +79,9 @@ class Home:
         """Take a role in this home; the lock lasts as long as the returned file is open.
 
         :raises OnionError: another Onion has it (`home-in-use`).
+        :raises StorageError: the folder cannot be written (`home-unwritable`).
         """
+        self._make(self.root)
         file = (self.root / f"{role}.lock").open("a+")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -129,3 +123,14 @@ class Home:
         except (OSError, ValueError):
             return {}
         return facts if isinstance(facts, dict) else {}
+
+    def _make(self, *folders: Path) -> None:
+        try:
+            for folder in folders:
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"the folder {self.root} cannot be used: {error.strerror}.",
+                mend="Choose another one, or give yourself the right to write there.",
+                code="home-unwritable",
+            ) from error

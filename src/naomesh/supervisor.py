@@ -69,7 +69,6 @@ class Supervisor:
             raise
 
     def _start(self) -> None:
-        self.onion.home.prepare()
         for role in self.roles:
             self._locks.append(self.onion.home.lock(role))
         self.onion.open()
