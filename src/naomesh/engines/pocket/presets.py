@@ -74,7 +74,7 @@ PRESETS: dict[Quality, Preset] = {
         paths=8,
         poisson_depth=9,
         relaxing=3,
-        smoothing=12,
+        smoothing=8,
         faces=250_000,
         atlas_px=8192,
     ),
