@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from floors import figure
-from pocket_support import Run, run_engine
+from pocket_support import Run, floor_s, run_engine
 
 from naomesh.jobs.request import Quality
 from naomesh.testing.measure import Accuracy, measure, psnr_db
@@ -29,20 +27,6 @@ LARGE = (1200, 900)
 TIMES_FLOOR = {Quality.BAD: 6.0, Quality.GOOD: 18.0}
 BETTER = 0.8
 """Of bad's median error, at most, is good's."""
-
-FLOOR = """
-import sys, pycolmap
-photos, work = sys.argv[1:]
-pycolmap.logging.minloglevel = 2
-options = pycolmap.FeatureExtractionOptions()
-options.max_image_size = 800
-options.sift.max_num_features = 2048
-options.num_threads = 2
-pycolmap.extract_features(work + "/floor.db", photos, extraction_options=options, device=pycolmap.Device.cpu)
-pycolmap.match_exhaustive(work + "/floor.db", device=pycolmap.Device.cpu)
-pycolmap.incremental_mapping(work + "/floor.db", photos, work)
-"""
-"""Features, matching and mapping by pycolmap at 800 px with 2048 features and otherwise its own settings."""
 
 
 def main(argv: list[str]) -> int:
@@ -73,11 +57,11 @@ def relief(work: Path, photos: Path, quality: Quality) -> bool:
         print(f"   left out: no photographs in {photos}; name a folder with --photos")
         return True
     shutil.copytree(photos, work / "photos")
-    floor_s = _floor(work)
+    alone_s = floor_s(work)
     run = run_engine(work, quality)
     count = run.task.photos
     good = [
-        _time(run, floor_s, quality),
+        _time(run, alone_s, quality),
         figure("photos placed", _number(run, 5, "registered"), f"of {count}", at_least=count),
         figure("faces", _number(run, 15, "faces"), at_least=50_000),
         figure("PSNR against the photos", psnr_db(run.model(), run.undistorted), "dB", at_least=24.0),
@@ -92,10 +76,10 @@ def relief(work: Path, photos: Path, quality: Quality) -> bool:
 def scene(work: Path, _: Path) -> bool:
     """24 photographs of 640x480 of a known scene."""
     truth = photograph_all(work / "photos")
-    floor_s = _floor(work)
+    alone_s = floor_s(work)
     run = run_engine(work, Quality.BAD)
     got = measure(run.model(), truth)
-    _time(run, floor_s, Quality.BAD)
+    _time(run, alone_s, Quality.BAD)
     return all(
         (
             figure("the whole engine", run.wall_s, "s", at_most=30.0),
@@ -111,14 +95,14 @@ def scene_large(work: Path, _: Path) -> bool:
     truth = photograph_all(work / "bad/photos", size=LARGE)
     (work / "good").mkdir()
     (work / "good/photos").symlink_to(work / "bad/photos")
-    floor_s = _floor(work / "bad")
+    alone_s = floor_s(work / "bad")
     medians, reached = {}, True
     for quality in (Quality.BAD, Quality.GOOD):
         run = run_engine(work / quality.value, quality)
         got = measure(run.model(), truth)
         medians[quality] = got.median_percent
         print(f"   quality {quality.value}")
-        reached &= _time(run, floor_s, quality) & _placed(got)
+        reached &= _time(run, alone_s, quality) & _placed(got)
         good = quality is Quality.GOOD
         reached &= _truth(got, median=0.12, p90=0.22, coverage=0.91, normals=1.0) if good else _truth(got)
         figure("PSNR against the photos", psnr_db(run.model(), run.undistorted), "dB")
@@ -126,22 +110,13 @@ def scene_large(work: Path, _: Path) -> bool:
     return figure("median error, good over bad", ratio, at_most=BETTER) & reached
 
 
-def _floor(work: Path) -> float:
-    """Seconds that pycolmap alone takes for the first half of the way."""
-    folder = work / "floor"
-    folder.mkdir()
-    begun = time.perf_counter()
-    subprocess.run([sys.executable, "-c", FLOOR, str(work / "photos"), str(folder)], check=True, capture_output=True)
-    return time.perf_counter() - begun
-
-
-def _time(run: Run, floor_s: float, quality: Quality) -> bool:
+def _time(run: Run, alone_s: float, quality: Quality) -> bool:
     slowest = sorted(run.outcomes, key=lambda number: -run.outcomes[number].wall_s)[:4]
-    figure("floor: pycolmap's features, matching and mapping", floor_s, "s")
+    figure("floor: pycolmap's features, matching and mapping", alone_s, "s")
     figure("the engine, all steps", run.wall_s, "s")
     for number in slowest:
         figure(f"  of it step {number}", run.outcomes[number].wall_s, "s")
-    return figure("times the floor", run.wall_s / floor_s, at_most=TIMES_FLOOR[quality])
+    return figure("times the floor", run.wall_s / alone_s, at_most=TIMES_FLOOR[quality])
 
 
 def _placed(got: Accuracy) -> bool:

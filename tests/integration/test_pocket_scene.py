@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from pocket_support import THREADS, Run, run_engine
+from pocket_support import Run, floor_s, run_engine
 
 from naomesh.engines.mesh import TexturedMesh
 from naomesh.engines.pocket.engine import PocketEngine
@@ -17,6 +16,7 @@ from naomesh.testing.measure import Accuracy, measure, psnr_db
 from naomesh.testing.scene import VIEWS, photograph_all
 
 MOST_S = 30.0
+MOST_TIMES_FLOOR = 2.5
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,6 @@ class Built:
     run: Run
     model: TexturedMesh
     accuracy: Accuracy
-    load: float
-    """Processes that wanted a core while it ran, the engine's own among them."""
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +34,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     folder: Path = tmp_path_factory.mktemp("scene")
     truth = photograph_all(folder / "photos")
     run = run_engine(folder, Quality.BAD, fresh=True)
-    load = os.getloadavg()[0]
     model = run.model()
-    return Built(run, model, measure(model, truth), load)
+    return Built(run, model, measure(model, truth))
 
 
 def test_every_photo_is_placed(built: Built) -> None:
@@ -79,8 +76,10 @@ def test_up_is_up(built: Built) -> None:
 
 
 def test_it_is_quick(built: Built) -> None:
-    """On two cores of its own the whole engine takes less than 30 s; where others use them too, as much longer."""
-    assert sum(outcome.wall_s for outcome in built.run.outcomes.values()) < MOST_S * max(1.0, built.load / THREADS)
+    """The whole engine takes less than 30 s on two cores; where they are slow or busy, less than 2.5 times what
+    pycolmap alone takes there at that moment for features, matching and mapping."""
+    took_s = sum(outcome.wall_s for outcome in built.run.outcomes.values())
+    assert took_s < MOST_S or took_s < MOST_TIMES_FLOOR * floor_s(built.run.folder)
 
 
 def test_progress_is_told(built: Built) -> None:

@@ -21,8 +21,7 @@ from naomesh.engines.pocket.views import View, view_of
 LEAST_CORRELATION = 0.35
 COARSE_WINDOW = 5
 COARSE_STEPS_PX = (1.5, 1.0, 1.0)
-FINE_STEPS_PX = (1.0, 0.5, 0.5)
-"""How far each round of the refinement looks to either side, in pixels."""
+"""Of the refinement at the size of the search, as in `Preset`."""
 _LEVELS = 65_534
 
 
@@ -52,7 +51,7 @@ def compute_depth(scene: Scene, index: int, preset: Preset) -> tuple[View, NDArr
         inverse = np.asarray(_enlarged(inverse, valid, size), dtype=np.float32)
         valid = inverse > 0
     assert view is not None  # noqa: S101
-    inverse, valid = refine(view, inverse, valid, window=preset.window, steps_px=FINE_STEPS_PX)
+    inverse, valid = refine(view, inverse, valid, window=preset.window, steps_px=preset.steps_px)
     valid &= (inverse > view.farthest / 2) & (inverse < view.nearest * 2)
     return view, np.where(valid, inverse, 0).astype(np.float32)
 

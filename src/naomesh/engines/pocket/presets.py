@@ -25,6 +25,8 @@ class Preset:
     """Size at which depth is refined and kept."""
     window: int
     """Side of the square in which pictures are compared when depth is refined, in pixels of the depth map."""
+    steps_px: tuple[float, ...]
+    """How far each round of the depth's refinement looks to either side, in pixels."""
     sources: int
     """Photographs that each depth map is computed from."""
     planes: int
@@ -33,6 +35,8 @@ class Preset:
     """Directions of the semi-global optimisation: 4 or 8."""
     poisson_depth: int
     """Levels of the octree of the surface reconstruction."""
+    rounds: int
+    """Times that the mesh is moved onto the depth maps."""
     relaxing: int
     """Times that each round of the mesh's refinement moves a vertex to the mean of its neighbours first."""
     smoothing: int
@@ -46,19 +50,21 @@ class Preset:
 PRESETS: dict[Quality, Preset] = {
     Quality.BAD: Preset(
         features_px=800,
-        features=2048,
+        features=1600,
         neighbours=24,
         texture_px=1600,
-        sweep_px=320,
+        sweep_px=256,
         depth_px=640,
         window=5,
+        steps_px=(1.0, 0.5),
         sources=4,
-        planes=64,
+        planes=48,
         paths=4,
         poisson_depth=8,
+        rounds=2,
         relaxing=1,
         smoothing=2,
-        faces=80_000,
+        faces=60_000,
         atlas_px=8192,
     ),
     Quality.GOOD: Preset(
@@ -69,10 +75,12 @@ PRESETS: dict[Quality, Preset] = {
         sweep_px=640,
         depth_px=960,
         window=5,
+        steps_px=(1.0, 0.5, 0.5),
         sources=5,
         planes=128,
         paths=8,
         poisson_depth=9,
+        rounds=4,
         relaxing=3,
         smoothing=8,
         faces=250_000,

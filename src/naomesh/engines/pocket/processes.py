@@ -47,13 +47,20 @@ class Crew:
             on_done(done)
         return [future.result() for future in futures]
 
+    def run_in_order(self, work: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
+        """`work` of every job, one after the other as they are asked for."""
+        return self._pool.map(work, jobs)
+
 
 @contextmanager
-def crew(processes: int) -> Iterator[Crew]:
-    """That many processes; they are gone when the block ends, however it ends."""
+def crew(processes: int, prepare: Callable[..., None] | None = None, given: tuple[object, ...] = ()) -> Iterator[Crew]:
+    """That many processes, each of which calls `prepare(*given)` first; they are gone when the block ends, however it
+    ends."""
     os.environ.update(ENVIRONMENT)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max(1, processes), mp_context=context, initializer=_start) as pool:
+    with ProcessPoolExecutor(
+        max(1, processes), mp_context=context, initializer=_start, initargs=(prepare, given)
+    ) as pool:
         try:
             yield Crew(pool)
         except BaseException:
@@ -71,8 +78,10 @@ def die_with_parent() -> None:
         os._exit(1)
 
 
-def _start() -> None:
+def _start(prepare: Callable[..., None] | None, given: tuple[object, ...]) -> None:
     die_with_parent()
     import cv2
 
     cv2.setNumThreads(1)
+    if prepare is not None:
+        prepare(*given)

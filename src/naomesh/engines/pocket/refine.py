@@ -24,7 +24,6 @@ from naomesh.engines.pocket.scene import cell_size, read_scene
 from naomesh.engines.pocket.steps import MESH, REFINED
 from naomesh.engines.pocket.topology import large_components, neighbour_mean, vertex_normals, without_unused
 
-ROUNDS = 4
 REACH_CELLS = 3.0
 """A depth map farther than this from a vertex sees something else."""
 FLATTEST_COSINE = 0.3
@@ -40,8 +39,8 @@ def run(run: Run) -> Facts:
     maps = [one for one in map(read_depth, scene.cameras) if one is not None]
     smooth = neighbour_mean(faces, len(vertices))
     moved = np.zeros(len(vertices))
-    total = ROUNDS * len(maps) + 1
-    for turn in range(ROUNDS):
+    total = run.preset.rounds * len(maps) + 1
+    for turn in range(run.preset.rounds):
         # Takes out the waves of the surface reconstruction, which the moves, being averaged, cannot.
         for _ in range(run.preset.relaxing):
             vertices = smooth @ vertices

@@ -27,7 +27,7 @@ def run(run: Run) -> Facts:
     cameras = read_scene().cameras
     total = 3 * len(cameras)
     vertices, faces = read_mesh(Path(REFINED))
-    best = candidates(vertices, faces, _counted(cameras, 0, total))
+    best = candidates(vertices, faces, cameras, run.threads, lambda done: say_progress(done, total))
     pairs = face_pairs(faces)
     chosen = choose_views(best, pairs)
     if (chosen < 0).all():

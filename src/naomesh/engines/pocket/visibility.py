@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from naomesh.engines.mesh import Camera, Floats, Ints
+from naomesh.engines.pocket.processes import crew
 from naomesh.engines.pocket.scene import reduced
 from naomesh.engines.render import rasterise
 
@@ -39,24 +40,40 @@ def project(vertices: Floats, camera: Camera) -> tuple[Floats, Floats]:
         return (inside @ camera.k.T)[:, :2] / depth[:, None], depth
 
 
-def candidates(vertices: Floats, faces: Ints, cameras: Iterable[tuple[int, Camera]]) -> Candidates:
-    """The best photographs of each face; `cameras` come with their numbers."""
+def candidates(
+    vertices: Floats, faces: Ints, cameras: tuple[Camera, ...], processes: int, on_done: Callable[[int], None]
+) -> Candidates:
+    """The best photographs of each face; `on_done` hears how many photographs were looked at."""
     views = np.full((len(faces), CANDIDATES), -1, dtype=np.int64)
     quality = np.zeros((len(faces), CANDIDATES), dtype=np.float32)
+    rows = np.arange(len(faces))
+    with crew(min(processes, len(cameras)), _hold, (vertices, faces)) as workers:
+        for index, seen in enumerate(workers.run_in_order(_quality_of, cameras)):
+            worst = quality.argmin(axis=1)
+            better = seen > quality[rows, worst]
+            views[rows[better], worst[better]] = index
+            quality[rows[better], worst[better]] = seen[better]
+            on_done(index + 1)
+    return Candidates(views, quality)
+
+
+_held: list[tuple[Floats, Ints]] = []
+
+
+def _hold(vertices: Floats, faces: Ints) -> None:
+    """Keep the mesh in a process of the crew."""
+    _held[:] = [(vertices, faces)]
+
+
+def _quality_of(camera: Camera) -> NDArray[np.float32]:
+    """Quality of every face of the mesh that is held."""
+    vertices, faces = _held[0]
     a, b, c = (vertices[faces[:, corner]] for corner in range(3))
     normals = np.cross(b - a, c - a)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
-    centres = (a + b + c) / 3
-    rows = np.arange(len(faces))
-    for index, camera in cameras:
-        towards = camera.center - centres
-        cosine = (towards * normals).sum(axis=1) / np.linalg.norm(towards, axis=1)
-        seen = _quality(vertices, faces, camera, cosine)
-        worst = quality.argmin(axis=1)
-        better = seen > quality[rows, worst]
-        views[rows[better], worst[better]] = index
-        quality[rows[better], worst[better]] = seen[better]
-    return Candidates(views, quality)
+    towards = camera.center - (a + b + c) / 3
+    cosine = (towards * normals).sum(axis=1) / np.linalg.norm(towards, axis=1)
+    return _quality(vertices, faces, camera, cosine)
 
 
 def _quality(vertices: Floats, faces: Ints, camera: Camera, cosine: Floats) -> NDArray[np.float32]:
