@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import sys
+from collections.abc import Callable
 
 from naomesh.engines.base import Progress
 from naomesh.errors import JobError, NaomeshError, PhotosError, ResourceError, StepFailed
@@ -17,6 +20,40 @@ _KINDS: tuple[tuple[str, type[NaomeshError]], ...] = (
     ("too-little-", ResourceError),
     ("step-", StepFailed),
 )
+
+
+def say(line: str) -> None:
+    """Print a line, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def say_progress(done: float, total: float) -> None:
+    """`done` of `total` units are finished."""
+    say(f"{PROGRESS}{done:g} {total:g}")
+
+
+def say_error(code: str, message: str, mend: str = "") -> None:
+    """Why it cannot be done."""
+    say(ERROR + json.dumps({"code": code, "message": message, "mend": mend}))
+
+
+def exit_code_of(work: Callable[[], None], *, what: str, when: str) -> int:
+    """Do the work of a program on a node; what goes wrong is said in one line, and is its exit code.
+
+    `what` may not fit into the memory, and the disk may fill up while `when`.
+    """
+    try:
+        work()
+    except NaomeshError as error:
+        return _said(error)
+    except MemoryError:
+        return _said(ResourceError(f"{what} not fit into the memory.", code="out-of-memory"))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return _said(ResourceError(f"the disk filled up while {when}.", code="disk-full"))
+    return 0
 
 
 def progress_in(line: str) -> Progress | None:
@@ -41,3 +78,8 @@ def error_in(line: str) -> NaomeshError | None:
         return None
     kind = next((kind for prefix, kind in _KINDS if code.startswith(prefix)), JobError)
     return kind(message, mend=mend, code=code)
+
+
+def _said(error: NaomeshError) -> int:
+    say_error(error.code, error.message, error.mend)
+    return error.exit_code

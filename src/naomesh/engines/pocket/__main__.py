@@ -13,8 +13,9 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from naomesh.engines.base import Facts
+from naomesh.engines.messages import say_error
 from naomesh.engines.pocket.presets import PRESETS
-from naomesh.engines.pocket.report import StepError, facts_path, say_error, say_facts
+from naomesh.engines.pocket.report import StepError, facts_path, say_facts
 from naomesh.engines.pocket.run import Run
 from naomesh.jobs.request import Quality
 
@@ -57,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
         known = _known(error)
         if known is None:
             return 1
-        say_error(known)
+        say_error(known.code, known.message, known.mend)
         return 1
     return 0
 

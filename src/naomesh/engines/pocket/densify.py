@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from naomesh.engines.base import Facts
+from naomesh.engines.messages import say_progress
 from naomesh.engines.pocket.depthmap import DepthMap, compute_depth, read_depth, write_depth
 from naomesh.engines.pocket.fusion import Cloud, confirmed_points, thinned
 from naomesh.engines.pocket.ply import write_cloud
 from naomesh.engines.pocket.presets import Preset
 from naomesh.engines.pocket.processes import crew
-from naomesh.engines.pocket.report import StepError, say_progress
+from naomesh.engines.pocket.report import StepError
 from naomesh.engines.pocket.run import Run
 from naomesh.engines.pocket.scene import Scene, cell_size, read_scene
 from naomesh.engines.pocket.steps import DENSE, DEPTH

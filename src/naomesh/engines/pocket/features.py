@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naomesh.engines.base import Facts
+from naomesh.engines.messages import say_progress
 from naomesh.engines.pocket.colmap import pycolmap, shrink_database
 from naomesh.engines.pocket.listing import PHOTOS, ListedCamera, read_cameras
 from naomesh.engines.pocket.presets import Preset
 from naomesh.engines.pocket.processes import crew
-from naomesh.engines.pocket.report import StepError, say_progress
+from naomesh.engines.pocket.report import StepError
 from naomesh.engines.pocket.run import Run
 from naomesh.engines.pocket.steps import FEATURES
 

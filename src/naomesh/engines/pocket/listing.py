@@ -13,9 +13,10 @@ from pathlib import Path
 from PIL import Image
 
 from naomesh.engines.base import Facts
+from naomesh.engines.messages import say_progress
 from naomesh.engines.photos import PhotoReport
 from naomesh.engines.pocket.colmap import pycolmap
-from naomesh.engines.pocket.report import StepError, say_progress
+from naomesh.engines.pocket.report import StepError
 from naomesh.engines.pocket.run import Run
 from naomesh.engines.pocket.steps import CAMERAS
 

@@ -13,9 +13,10 @@ from scipy.spatial import cKDTree
 
 from naomesh.engines.base import Facts
 from naomesh.engines.mesh import Floats, Ints
+from naomesh.engines.messages import say_progress
 from naomesh.engines.pocket.colmap import pycolmap
 from naomesh.engines.pocket.ply import read_mesh, read_points, write_mesh
-from naomesh.engines.pocket.report import StepError, say_progress
+from naomesh.engines.pocket.report import StepError
 from naomesh.engines.pocket.run import Run
 from naomesh.engines.pocket.scene import cell_size, read_scene
 from naomesh.engines.pocket.steps import DENSE, MESH

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naomesh.engines.base import Facts
+from naomesh.engines.messages import say_progress
 from naomesh.engines.pocket.colmap import pycolmap
-from naomesh.engines.pocket.report import say_progress
 from naomesh.engines.pocket.run import SEED, Run
 from naomesh.engines.pocket.steps import FEATURES, PAIRS
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from naomesh.engines.base import Facts
 from naomesh.engines.mesh import Floats, Ints
+from naomesh.engines.messages import say_progress
 from naomesh.engines.pocket.colmap import pycolmap
 from naomesh.engines.pocket.depthmap import DepthMap, read_depth
 from naomesh.engines.pocket.ply import read_mesh, write_mesh
-from naomesh.engines.pocket.report import say_progress
 from naomesh.engines.pocket.run import Run
 from naomesh.engines.pocket.scene import cell_size, read_scene
 from naomesh.engines.pocket.steps import MESH, REFINED

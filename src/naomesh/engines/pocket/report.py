@@ -10,11 +10,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 from naomesh.engines.base import Facts
-from naomesh.engines.messages import ERROR, PROGRESS
+from naomesh.engines.messages import say
 
 FACTS = "@facts "
 
@@ -32,25 +31,10 @@ def facts_path(number: int) -> str:
     return f"facts/{number}.json"
 
 
-def say_progress(done: float, total: float) -> None:
-    """`done` of `total` units are finished."""
-    _say(f"{PROGRESS}{done:g} {total:g}")
-
-
 def say_facts(number: int, facts: Facts) -> None:
     """What the step counted."""
     text = json.dumps(facts, ensure_ascii=True)
     path = Path(facts_path(number))
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    _say(FACTS + text)
-
-
-def say_error(error: StepError) -> None:
-    """Why the step cannot be done."""
-    _say(ERROR + json.dumps({"code": error.code, "message": error.message, "mend": error.mend}, ensure_ascii=True))
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    say(FACTS + text)

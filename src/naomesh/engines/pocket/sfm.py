@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 
 from naomesh.engines.base import Facts
+from naomesh.engines.messages import say_progress
 from naomesh.engines.pocket.colmap import copy_database, pycolmap
 from naomesh.engines.pocket.listing import PHOTOS, given_names
 from naomesh.engines.pocket.matches import no_overlap
-from naomesh.engines.pocket.report import say_progress
 from naomesh.engines.pocket.run import SEED, Run
 from naomesh.engines.pocket.steps import SPARSE, VERIFIED
 

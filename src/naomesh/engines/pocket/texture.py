@@ -9,11 +9,12 @@ import numpy as np
 
 from naomesh.engines.base import Facts
 from naomesh.engines.mesh import Camera, Floats, Ints, TexturedMesh
+from naomesh.engines.messages import say_progress
 from naomesh.engines.pocket.atlas import lay_out, make_charts, paint
 from naomesh.engines.pocket.colours import spread_colours, view_gains
 from naomesh.engines.pocket.labels import choose_views
 from naomesh.engines.pocket.ply import read_mesh
-from naomesh.engines.pocket.report import StepError, say_progress
+from naomesh.engines.pocket.report import StepError
 from naomesh.engines.pocket.run import Run
 from naomesh.engines.pocket.scene import read_rgb, read_scene
 from naomesh.engines.pocket.steps import REFINED

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from naomesh.engines.pocket.report import say_progress
+from naomesh.engines.messages import say_progress
 
 INTERVAL_S = 0.5
 
