@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-
 from naomesh.home import Home
 
 
 def prefect_environment(home: Home, url: str) -> dict[str, str]:
     """For Orion and for every process that talks to it. The user's own ~/.prefect is never read or written."""
-    database = os.environ.get("NAOMESH_PREFECT_ORION_DATABASE_CONNECTION_URL", "")
     return {
         "PREFECT_HOME": str(home.prefect),
         "PREFECT_PROFILES_PATH": str(home.prefect / "profiles.toml"),
         "PREFECT_API_URL": url,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_DATABASE_CONNECTION_URL": database or f"sqlite+aiosqlite:///{home.prefect / 'prefect.db'}",
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home.prefect / 'prefect.db'}",
         # a woken run that waits for a slot is not late: it is next
         "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
         # runs are made by the keeper, one for each job

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from naomesh.engines.estimate import Measured
+from naomesh.jobs.request import Quality
 from naomesh.storage.tables import measurements, step_runs
 
 GOING = "going"
@@ -102,11 +103,6 @@ def done_numbers(connection: Connection, job_id: str) -> set[int]:
     return {number for number in connection.execute(query).scalars() if number >= 0 and number != 99}
 
 
-def forget_checkpoints(connection: Connection, job_id: str) -> None:
-    """Let a job start anew."""
-    connection.execute(delete(step_runs).where(step_runs.c.job_id == job_id))
-
-
 def measure(connection: Connection, measured: Measured, now: datetime) -> None:
     """Keep what a step took, to learn from; it outlives the job."""
     connection.execute(
@@ -127,8 +123,6 @@ def measure(connection: Connection, measured: Measured, now: datetime) -> None:
 
 def measured(connection: Connection, engine: str, limit: int = 1000) -> list[Measured]:
     """What the steps of an engine took lately, the newest first."""
-    from naomesh.jobs.request import Quality
-
     query = select(measurements).where(measurements.c.engine == engine).order_by(measurements.c.id.desc()).limit(limit)
     return [
         Measured(
