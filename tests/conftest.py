@@ -45,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(home.cleanup)
     os.environ["NAOMESH_HOME"] = f"{home.name}/naomesh"
     os.environ["PREFECT_HOME"] = f"{home.name}/prefect"
+    os.environ["XDG_CACHE_HOME"] = f"{home.name}/cache"
     os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
     os.environ["DO_NOT_TRACK"] = "1"
 

@@ -13,6 +13,7 @@ from prefect.server.api.server import create_app as create_prefect_app
 from prefect.server.orchestration import dependencies
 
 from naomesh.bootstrap import Onion, utc_now
+from naomesh.orion import seed
 from naomesh.orion.gate import Gate
 from naomesh.orion.keeper import Keeper
 from naomesh.orion.rules import Asking, GreenFlowPolicy
@@ -31,7 +32,7 @@ def create_app(onion: Onion | None = None) -> FastAPI:
     Asking.gate = gate
     dependencies.ORCHESTRATION_DEPENDENCIES["flow_policy_provider"] = _policy
     app = create_prefect_app(final=True, ignore_cache=True)
-    _keep_beside(app, Keeper(onion, gate))
+    _keep_beside(app, onion, Keeper(onion, gate))
     return app
 
 
@@ -39,13 +40,16 @@ async def _policy() -> type[GreenFlowPolicy]:
     return GreenFlowPolicy
 
 
-def _keep_beside(app: FastAPI, keeper: Keeper) -> None:
+def _keep_beside(app: FastAPI, onion: Onion, keeper: Keeper) -> None:
     """Let the keeper live as long as the server does."""
     prefect_lifespan = app.router.lifespan_context
+    first = seed.plant(onion.home)
 
     @contextlib.asynccontextmanager
     async def lifespan(served: Any) -> AsyncIterator[Any]:
         async with prefect_lifespan(served) as state:
+            if first:
+                seed.keep(onion.home)
             task = asyncio.create_task(keeper.run())
             try:
                 yield state
