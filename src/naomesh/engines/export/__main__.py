@@ -8,12 +8,16 @@ from pathlib import Path
 from naomesh.engines.messages import exit_code_of, say, say_progress
 
 
-def main() -> None:
-    """Write the results; say how far it is."""
+def main() -> int:
+    """Write the results; say how far it is, and what went wrong."""
+    return exit_code_of(_write, what="the model does", when="the results were written")
+
+
+def _write() -> None:
     from naomesh.engines.export.results import export
 
     say(f"wrote {', '.join(export(Path(), say_progress))}")
 
 
 if __name__ == "__main__":
-    sys.exit(exit_code_of(main, what="the model does", when="the results were written"))
+    sys.exit(main())

@@ -10,8 +10,12 @@ from pathlib import Path
 from naomesh.engines.messages import exit_code_of, say, say_progress
 
 
-def main() -> None:
-    """Prepare the photographs; say how far it is, and which were left out."""
+def main() -> int:
+    """Prepare the photographs; say how far it is, which were left out, and what went wrong."""
+    return exit_code_of(_prepare, what="the photographs do", when="the photographs were prepared")
+
+
+def _prepare() -> None:
     parser = argparse.ArgumentParser(prog="naomesh.engines.photos", description=__doc__)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     threads = max(1, parser.parse_args().threads)
@@ -24,4 +28,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_code_of(main, what="the photographs do", when="the photographs were prepared"))
+    sys.exit(main())
