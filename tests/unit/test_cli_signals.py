@@ -13,8 +13,9 @@ from naomesh.cli.signals import NUMBERS, stopping_cleanly
 
 @pytest.fixture(autouse=True)
 def handlers():
-    """Whatever the test does, the handlers are afterwards as they were."""
+    """Whatever the test does, the handlers are afterwards as they were; and the tests may run under nohup."""
     before = {number: signal.getsignal(number) for number in NUMBERS}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
